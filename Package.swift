@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+// Gemel: a SCSI target emulator for storage controller pairs. The layers, top to bottom, are the order of the
+// helpers below; a target may import only what its row names.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A module of one layer: its sources stand in `Sources/NAME`, and it may import what `uses` names.
+func module(_ name: String, uses: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: uses, swiftSettings: settings)
+}
+
+/// The tests of one module or one suite: `Tests/NAME`.
+func tests(_ name: String, uses: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: uses, swiftSettings: settings)
+}
+
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let flyingFox: Target.Dependency = .product(name: "FlyingFox", package: "FlyingFox")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+/// System libraries and the header-only shim: no Swift here.
+let foreign: [Target] = [
+    .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
+    .systemLibrary(name: "CLibaio", providers: [.apt(["libaio-dev"])]),
+    .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "CLinux"),
+    .target(name: "CPrimitives"),
+]
+let base = [module("Primitives", uses: ["CISAL", "CPrimitives"])]
+let waists = [
+    module("SAM", uses: ["Primitives"]),
+    module("BlockModel", uses: ["Primitives"]),
+]
+let formats = [
+    module("SCSIFormats", uses: ["Primitives", "SAM"]),
+    module("ISCSIFormats", uses: ["Primitives"]),
+    module("PagingFormats", uses: ["Primitives", "BlockModel"]),
+]
+let engines = [
+    module("ISCSITarget", uses: ["ISCSIFormats", "SAM", "Primitives"]),
+    module("SCSITarget", uses: ["SCSIFormats", "SAM", "BlockModel", "Primitives"]),
+    module("Memory", uses: ["PagingFormats", "BlockModel", "Primitives"]),
+    module("CopyModule", uses: ["PagingFormats", "BlockModel", "Primitives"]),
+    module("Pair", uses: ["PagingFormats", "BlockModel", "Primitives"]),
+]
+let engineNames: [Target.Dependency] = ["ISCSITarget", "SCSITarget", "Memory", "CopyModule", "Pair"]
+let waistNames: [Target.Dependency] = ["SAM", "BlockModel", "PagingFormats", "Primitives"]
+let composition = [module("Controller", uses: engineNames + waistNames)]
+let drivers = [
+    module("Devices", uses: ["BlockModel", "Primitives", "CLibaio", "CLinux"]),
+    module("Runtime", uses: ["Controller", "Devices", "CLinux", "CCrypto"] + waistNames),
+    module("Simulation", uses: ["Controller", "ISCSIFormats", "SCSIFormats"] + waistNames),
+    module("Configuration", uses: ["Controller", "BlockModel", "Primitives", yams]),
+    module("Management", uses: ["Controller", "Primitives", flyingFox, logging]),
+]
+let programs: [Target] = [
+    .executableTarget(
+        name: "gemel",
+        dependencies: ["Runtime", "Simulation", "Configuration", "Management", argumentParser, logging],
+        swiftSettings: settings),
+]
+let suites = [
+    tests("PrimitivesTests", uses: ["Primitives"]),
+    tests("ISCSITargetTests", uses: ["ISCSITarget", "ISCSIFormats", "SAM", "Primitives"]),
+    tests("SCSITargetTests", uses: ["SCSITarget", "SCSIFormats", "SAM", "BlockModel", "Primitives"]),
+    tests("MemoryTests", uses: ["Memory", "PagingFormats", "BlockModel", "Primitives"]),
+    tests("PairTests", uses: ["Pair", "PagingFormats", "BlockModel", "Primitives"]),
+    tests("ControllerTests", uses: ["Controller", "Simulation"] + waistNames),
+    tests("DevicesTests", uses: ["Devices", "BlockModel", "Primitives"]),
+    tests("RuntimeTests", uses: ["Runtime", "Controller"] + waistNames),
+    tests("ConfigurationTests", uses: ["Configuration", "Controller", "BlockModel", "Primitives"]),
+    tests("ManagementTests", uses: ["Management", "Controller", "Primitives"]),
+    tests("SimulationTests", uses: ["Simulation", "Controller"] + waistNames),
+    tests("ScenarioTests", uses: ["Simulation", "Controller"] + waistNames),
+    tests("AcceptanceTests", uses: ["Configuration", "Primitives"]),
+    tests("TidyTests", uses: []),
+]
+
+let package = Package(
+    name: "gemel",
+    products: [.executable(name: "gemel", targets: ["gemel"])],
+    dependencies: [
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+    ],
+    targets: foreign + base + waists + formats + engines + composition + drivers + programs + suites
+)

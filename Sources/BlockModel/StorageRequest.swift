@@ -1,0 +1,48 @@
+import Primitives
+
+/// Index of a storage device in the array's description.
+package struct DeviceIndex: Hashable, Sendable {
+    @usableFromInline package var raw: UInt16
+    @inlinable package init(_ raw: UInt16) { self.raw = raw }
+}
+
+/// What Memory asks of storage, and a driver performs: one asynchronous transfer or flush.
+///
+/// `slices` stay valid and unchanged until the completion with the same `id`. Offsets and lengths are multiples of
+/// 512 bytes. A write is complete when the device has taken it; it is durable only after a later `flush`.
+package struct StorageRequest {
+    package enum Kind: UInt8, Sendable { case read, write, flush, discard }
+    @usableFromInline package var kind: Kind
+    /// Chosen by the asker, given back in the completion; one outstanding request an id.
+    @usableFromInline package var id: UInt32
+    @usableFromInline package var device: DeviceIndex
+    /// Byte offset on the device, its label area included.
+    @usableFromInline package var offset: UInt64
+    /// Bytes; the sum of the slices.
+    @usableFromInline package var count: UInt32
+    @usableFromInline package var slices: UnsafePointer<ByteSlice>
+    @usableFromInline package var sliceCount: UInt32
+    package init(
+        kind: Kind, id: UInt32, device: DeviceIndex, offset: UInt64, count: UInt32,
+        slices: UnsafePointer<ByteSlice>, sliceCount: UInt32
+    ) {
+        self.kind = kind
+        self.id = id
+        self.device = device
+        self.offset = offset
+        self.count = count
+        self.slices = slices
+        self.sliceCount = sliceCount
+    }
+}
+
+/// The end of a storage request. `fault` nil: all bytes were moved. A flush that failed is never asked for again as
+/// if nothing had happened: what it covered counts as not written.
+package struct StorageCompletion: Sendable {
+    @usableFromInline package var id: UInt32
+    @usableFromInline package var fault: BlockFault?
+    package init(id: UInt32, fault: BlockFault?) {
+        self.id = id
+        self.fault = fault
+    }
+}

@@ -1,0 +1,1 @@
+// CopyModule: to be filled.

@@ -1,0 +1,1 @@
+// ISCSIFormats: to be filled.

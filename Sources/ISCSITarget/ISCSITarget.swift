@@ -1,0 +1,1 @@
+// ISCSITarget: to be filled.

@@ -1,0 +1,201 @@
+import Primitives
+
+/// How a controller's memory file is laid out; the same arithmetic serves the owner, the partner's window, a takeover
+/// and the simulator.
+///
+///     page 0              superblock
+///     page 1              control words: window word at 0, Lamport counter at 64
+///     pages 2 …           frame headers, 128 bytes a frame
+///     then                page frames: own area first, mirror area (the last `mirrorFrames`) after it
+package struct RegionLayout: Sendable, Equatable {
+    /// Frames in all.
+    @usableFromInline package let frames: Int
+    /// Frames of the mirror area: what the partner places its pages in.
+    @usableFromInline package let mirrorFrames: Int
+
+    @inlinable package static var superblockBytes: Int { 4096 }
+    @inlinable package static var controlOffset: Int { 4096 }
+    @inlinable package static var lamportOffset: Int { controlOffset + 64 }
+    @inlinable package static var headerOffset: Int { 8192 }
+    @inlinable package static var headerBytes: Int { 128 }
+
+    package init(frames: Int, mirrorFrames: Int) {
+        self.frames = frames
+        self.mirrorFrames = mirrorFrames
+    }
+
+    /// The layout of a memory of `bytes`: half of the frames are the mirror area ("at most half lent to the partner").
+    package init(bytes: Int) {
+        let frames = (bytes - Self.headerOffset - PageSize.bytes) / (PageSize.bytes + Self.headerBytes)
+        self.init(frames: frames, mirrorFrames: frames / 2)
+    }
+
+    /// First frame of the mirror area.
+    @inlinable package var mirrorStart: Int { frames - mirrorFrames }
+    /// Byte offset of frame 0, on a page boundary.
+    @inlinable package var frameOffset: Int {
+        (Self.headerOffset + frames * Self.headerBytes + PageSize.bytes - 1) / PageSize.bytes * PageSize.bytes
+    }
+    /// Bytes of the whole region.
+    @inlinable package var bytes: Int { frameOffset + frames * PageSize.bytes }
+    /// Byte offset of a frame's header.
+    @inlinable package func header(_ frame: Int) -> Int { Self.headerOffset + frame * Self.headerBytes }
+    /// Byte offset of a frame.
+    @inlinable package func frame(_ frame: Int) -> Int { frameOffset + frame * PageSize.bytes }
+}
+
+/// The window word: what the owner of a memory says about its mirror area. A placement counts only if, after the seal,
+/// the word still shows `open`, the writer's epoch, and the owner's incarnation (pair-rules section 3).
+package enum WindowWord {
+    /// Open for this epoch and incarnation (its low 31 bits).
+    package static func open(epoch: UInt32, incarnation: UInt64) -> UInt64 {
+        UInt64(epoch) << 32 | (incarnation & 0x7FFF_FFFF) << 1 | 1
+    }
+    package static var closed: UInt64 { 0 }
+}
+
+/// The first page of a memory file.
+///
+///      0 magic  8 format version  12 controller  16 pair id  24 memory id high  32 low  40 incarnation  48 boot id high
+///     56 low   64 frames  68 mirror frames   72 epoch known  76 pid   80 pid's start time   88 lineage
+///   4092 CRC32C
+package struct Superblock: Equatable, Sendable {
+    package var controller: UInt32 = 0
+    package var pairID: UInt64 = 0
+    package var memoryID: WitnessRecord.MemoryID = .none
+    package var incarnation: UInt64 = 0
+    /// The kernel's boot id when the memory was last used: another one means that the mapping went through a power
+    /// cycle.
+    package var bootID: WitnessRecord.MemoryID = .none
+    package var frames: UInt32 = 0
+    package var mirrorFrames: UInt32 = 0
+    package var epoch: UInt32 = 0
+    package var pid: UInt32 = 0
+    package var pidStartTime: UInt64 = 0
+    package var lineage: UInt64 = 0
+
+    package init() {}
+
+    static var magic: UInt64 { 0x5952_4F4D_454D_4D47 }
+
+    /// Writes the 4 KiB.
+    package func encode(to base: UnsafeMutableRawPointer) {
+        base.initializeMemory(as: UInt8.self, repeating: 0, count: RegionLayout.superblockBytes)
+        base.put(little64: Self.magic, 0)
+        base.put(little32: 1, 8)
+        base.put(little32: controller, 12)
+        base.put(little64: pairID, 16)
+        base.put(little64: memoryID.high, 24)
+        base.put(little64: memoryID.low, 32)
+        base.put(little64: incarnation, 40)
+        base.put(little64: bootID.high, 48)
+        base.put(little64: bootID.low, 56)
+        base.put(little32: frames, 64)
+        base.put(little32: mirrorFrames, 68)
+        base.put(little32: epoch, 72)
+        base.put(little32: pid, 76)
+        base.put(little64: pidStartTime, 80)
+        base.put(little64: lineage, 88)
+        base.put(little32: Checksum.crc32c(base, 4092), 4092)
+    }
+
+    /// Reads the 4 KiB; nil when they are not the superblock of a memory in a format that we know.
+    package init?(decoding base: UnsafeRawPointer) {
+        guard base.little64(0) == Self.magic, base.little32(8) == 1,
+            base.little32(4092) == Checksum.crc32c(base, 4092)
+        else { return nil }
+        controller = base.little32(12)
+        pairID = base.little64(16)
+        memoryID = .init(high: base.little64(24), low: base.little64(32))
+        incarnation = base.little64(40)
+        bootID = .init(high: base.little64(48), low: base.little64(56))
+        frames = base.little32(64)
+        mirrorFrames = base.little32(68)
+        epoch = base.little32(72)
+        pid = base.little32(76)
+        pidStartTime = base.little64(80)
+        lineage = base.little64(88)
+    }
+}
+
+/// The header of a page frame, 128 bytes of the region. It is *sealed* by one release store of its first word, which
+/// holds a tag and the CRC32C of the rest: a reader sees a whole header or none. Only frames whose content must
+/// survive (dirty, or mirrored for the partner) are sealed; a clean page's header is open, so a restart forgets it.
+///
+///      0 seal   8 epoch  12 controller  16 counter   24 GUID high  32 GUID low   40 unit  42 kind  43 valid mask
+///     44 dirty mask  46 group size   48 page   56 data CRC32C   64 group counter   72 mirror slot   80 spare
+package struct FrameHeader: Equatable, Sendable {
+    package enum Kind: UInt8, Sendable { case data = 1, state = 2 }
+    package var version: PageVersion = .none
+    package var guid: GUID = .none
+    package var unit: UInt16 = 0
+    package var kind: Kind = .data
+    package var validMask: UInt8 = 0
+    package var dirtyMask: UInt8 = 0
+    /// Pages that this version is all-or-nothing with; 1 for a page of its own.
+    package var groupSize: UInt16 = 1
+    package var page: UInt64 = 0
+    package var checksum: UInt32 = 0
+    /// The counter of the group's first page.
+    package var groupCounter: UInt64 = 0
+    /// The partner's mirror frame that holds the same version; `UInt32.max` for none.
+    package var mirrorSlot: UInt32 = .max
+
+    package init() {}
+
+    static var tag: UInt64 { 0x534C_4431 }
+
+    /// Writes everything but the seal and returns the seal, which `seal(_:at:)` stores.
+    package func encode(to base: UnsafeMutableRawPointer) -> UInt64 {
+        base.put(little32: version.epoch, 8)
+        base.put(little32: UInt32(version.controller), 12)
+        base.put(little64: version.counter, 16)
+        base.put(little64: guid.high, 24)
+        base.put(little64: guid.low, 32)
+        base.put(little16: unit, 40)
+        base.put(byte: kind.rawValue, 42)
+        base.put(byte: validMask, 43)
+        base.put(byte: dirtyMask, 44)
+        base.put(byte: 0, 45)
+        base.put(little16: groupSize, 46)
+        base.put(little64: page, 48)
+        base.put(little32: checksum, 56)
+        base.put(little32: 0, 60)
+        base.put(little64: groupCounter, 64)
+        base.put(little32: mirrorSlot, 72)
+        (base + 76).initializeMemory(as: UInt8.self, repeating: 0, count: RegionLayout.headerBytes - 76)
+        return Self.sealWord(base)
+    }
+
+    /// The seal that fits the 120 bytes behind it.
+    package static func sealWord(_ base: UnsafeRawPointer) -> UInt64 {
+        tag << 32 | UInt64(Checksum.crc32c(base + 8, RegionLayout.headerBytes - 8))
+    }
+
+    /// Seals a header that `encode` wrote.
+    package static func seal(_ word: UInt64, at base: UnsafeMutableRawPointer) { SharedWord.store(word, at: base) }
+
+    /// Opens the header again: its frame no longer holds anything that must survive.
+    package static func open(at base: UnsafeMutableRawPointer) { SharedWord.store(0, at: base) }
+
+    /// Reads a sealed header; nil when it is open, torn or scribbled.
+    package init?(sealed base: UnsafeRawPointer) {
+        let word = SharedWord.load(base)
+        guard word >> 32 == Self.tag, word == Self.sealWord(base), let kind = Kind(rawValue: base.byte(42)) else {
+            return nil
+        }
+        self.kind = kind
+        version = PageVersion(
+            epoch: base.little32(8), counter: base.little64(16),
+            controller: UInt8(truncatingIfNeeded: base.little32(12)))
+        guid = GUID(high: base.little64(24), low: base.little64(32))
+        unit = base.little16(40)
+        validMask = base.byte(43)
+        dirtyMask = base.byte(44)
+        groupSize = base.little16(46)
+        page = base.little64(48)
+        checksum = base.little32(56)
+        groupCounter = base.little64(64)
+        mirrorSlot = base.little32(72)
+    }
+}

@@ -1,0 +1,1 @@
+// Pair: to be filled.

@@ -1,0 +1,1 @@
+// SCSIFormats: to be filled.

@@ -1,0 +1,1 @@
+// SCSITarget: to be filled.
