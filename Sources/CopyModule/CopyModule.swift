@@ -1,1 +1,0 @@
-// CopyModule: to be filled.

@@ -1,0 +1,43 @@
+import BlockModel
+import PagingFormats
+import Primitives
+
+/// Where the memory stands in the orders that Pair gave it.
+struct MembershipProgress {
+    /// Nothing is answered, nothing is started on a device (candidate, and before the first `serve`).
+    var isFrozen = true
+    /// Answers are held and no device write is started, until the record is changed.
+    var isQuiescing = false
+    var quiesceReported = false
+    /// Everything dirty goes to the devices, for a clean leave.
+    var isDraining = false
+    var drainReported = false
+    /// Start-up: what was found is destaged although nobody is served yet.
+    var isSettling = false
+    var isCatchingUp = false
+    var catchUpReported = false
+    /// Copies of older dirty pages for a joiner that have not answered.
+    var catchUpCopies = 0
+    var isChannelUp = false
+    var isWindowOpen = false
+    /// Release messages without an answer.
+    var releasesPending = 0
+    /// What was last reported as the record's dirty flag.
+    var reportedDirty = true
+    /// The pair was formed while this memory was void or solo: access states are announced.
+    var agreement = HeaderAgreement()
+}
+
+/// Restart of both members: the steps in which they agree on the newest versions (pair-rules 4, row 3). Both list
+/// what they hold of their own, each drops what the other holds newer, then each destages the rest; only when
+/// both are clean does either go on.
+struct HeaderAgreement {
+    enum Step: UInt8 { case none, listing, waitingForPartnersList, destaging, waitingForPartnersDevice, reading, agreed }
+    var step = Step.none
+    /// Next frame of the partner to be listed.
+    var cursor: UInt64 = 0
+    /// The partner has processed our list.
+    var partnerListed = false
+    /// The partner has everything of its own on the devices.
+    var partnerClean = false
+}

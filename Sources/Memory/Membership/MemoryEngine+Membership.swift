@@ -1,0 +1,219 @@
+import BlockModel
+import PagingFormats
+import Primitives
+
+// Orders of Pair, and the reports that they are fulfilled.
+extension MemoryEngine {
+    package mutating func handle(_ order: MembershipOrder, at now: Instant) {
+        self.now = now
+        switch order {
+        case .freeze:
+            membership.isFrozen = true
+            condition.serving = false
+            responses.append(.serving(condition))
+        case .adoptMirror(let epoch):
+            condition.epoch = max(condition.epoch, epoch)
+            let adopted = adoptMirrorArea()
+            effects.append(.report(.mirrorAdopted(pages: UInt32(adopted))))
+        case .adoptForeign(let base, let layout, let epoch):
+            condition.epoch = max(condition.epoch, epoch)
+            let adopted = adoptForeign(base, layout)
+            effects.append(.report(.foreignAdopted(pages: UInt32(adopted))))
+        case .agreeHeaders(let epoch):
+            condition.epoch = max(condition.epoch, epoch)
+            beginAgreement()
+        case .serve(let next):
+            serve(next)
+        case .catchUp:
+            membership.isCatchingUp = true
+            membership.catchUpReported = false
+            slots.reset()
+            condition.joining = true
+        case .abandonCatchUp:
+            membership.isCatchingUp = false
+            condition.joining = false
+            partnerLost()
+        case .quiesce:
+            membership.isQuiescing = true
+            membership.quiesceReported = false
+        case .drain:
+            membership.isDraining = true
+            membership.drainReported = false
+        case .void:
+            voidEverything()
+        case .channelUp:
+            membership.isChannelUp = true
+            repeatUnanswered()
+        case .channelDown:
+            membership.isChannelUp = false
+        case .window(let open):
+            let wasOpen = membership.isWindowOpen
+            membership.isWindowOpen = open
+            if wasOpen && !open && isMirroring { releaseFreeSlots() }
+        }
+        run()
+    }
+
+    private mutating func serve(_ next: ServiceCondition) {
+        let before = condition
+        condition = next
+        condition.joining = next.joining || (membership.isCatchingUp && !next.paired)
+        if next.serving {
+            membership.isFrozen = false
+            membership.isQuiescing = false
+            membership.isSettling = false
+        }
+        if next.paired && !before.paired { paired(wasSolo: membership.isCatchingUp) }
+        if next.serving && !next.paired && before.paired || next.serving && !before.serving && !next.paired {
+            partnerLost()
+            for index in configuration.units.indices { units[index].mustClaim = true }
+        }
+        responses.append(.serving(condition))
+        wakeHeld()
+        for index in configuration.units.indices { evaluateState(UnitIndex(UInt16(index))) }
+        evaluatePointers()
+    }
+
+    /// Two members from now on. The one that was solo tells every nexus that the other's ports serve again.
+    private mutating func paired(wasSolo: Bool) {
+        membership.isCatchingUp = false
+        voidPointers()
+        grantedSlots = 0
+        if wasSolo {
+            for index in configuration.units.indices { units[index].mustClaim = true }
+        } else {
+            slots.reset()
+            forgetSlots()
+        }
+    }
+
+    /// The partner's memory, locks and pointers are void.
+    private mutating func partnerLost() {
+        slots.reset()
+        releases.removeAll()
+        membership.releasesPending = 0
+        membership.catchUpCopies = 0
+        membership.isWindowOpen = false
+        grantedSlots = 0
+        cleanRequests.removeAll()
+        forgetSlots()
+        voidPointers()
+        for index in configuration.units.indices { units[index].isHandingOver = false }
+        for id in 0..<operationCount {
+            operations[id].reserved = 0
+            if operations[id].kind == .synchronize { operations[id].partnerDone = true }
+            if operations[id].kind != .none && operations[id].phase == .mirror {
+                operations[id].outstanding = 0
+                operations[id].phase = .held
+                held.append(UInt32(id))
+            }
+        }
+        for index in configuration.units.indices { evaluateMove(UnitIndex(UInt16(index))) }
+        cleanChanged()
+    }
+
+    /// No frame has a copy at the partner any more.
+    private mutating func forgetSlots() {
+        for index in 0..<layout.frames where pool.records[index].state != .free {
+            pool.records[index].slot = .max
+        }
+    }
+
+    mutating func wakeHeld() {
+        while let id = held.popFirst() { runnable.append(id) }
+    }
+
+    /// A new channel connection: everything that has no answer is said again (pair-rules 6).
+    private mutating func repeatUnanswered() {
+        if slots.isAsking {
+            slots.isAsking = false
+            askForSpace()
+        }
+        for index in 0..<releases.count { effects.append(.send(releases[index], data: nil, stable: false)) }
+        for slot in 0..<pointers.capacity where pointers.isUsed(slot) {
+            if pointers[slot].isReleasing { sendGiveUp(slot, modified: false) }
+            if pointers[slot].asked != .none { sendAsk(slot) }
+            if pointers[slot].isRecalling { sendRecall(slot) }
+        }
+        for index in configuration.units.indices where units[index].isHandingOver {
+            sendHandover(UnitIndex(UInt16(index)))
+        }
+        for id in 0..<lists.count where operations[id].kind == .synchronize && !operations[id].partnerDone {
+            askPartnerToClean(id)
+        }
+        if membership.agreement.step != .none && membership.agreement.step != .agreed { askForHeaders() }
+    }
+
+    /// Progress that is looked at once a batch: reports that became true, and copies for a joiner.
+    mutating func membershipSettle() {
+        if membership.isCatchingUp { catchUp() }
+        if membership.isQuiescing && !membership.quiesceReported && transfers.count == 0 {
+            membership.quiesceReported = true
+            effects.append(.report(.quiesced))
+        }
+        let isClean = dirtyPages == 0
+        if membership.isDraining && !membership.drainReported && isClean && transfers.count == 0 {
+            membership.drainReported = true
+            effects.append(.report(.drained))
+        }
+        if condition.serving && !condition.paired && membership.reportedDirty == isClean {
+            membership.reportedDirty = !isClean
+            effects.append(.report(.dirty(!isClean)))
+        }
+        if condition.paired { membership.reportedDirty = true }
+        settleAgreement()
+        for index in configuration.units.indices {
+            let unit = UnitIndex(UInt16(index))
+            if !units[index].isLoaded && transfers.count == 0 { readStateBlocks() }
+            if units[index].userWantsWrite || units[index].mustClaim { evaluateState(unit) }
+            if units[index].isMoving { evaluateMove(unit) }
+        }
+    }
+
+    /// Copies every dirty page that the joiner does not hold yet, and reports when there is none.
+    private mutating func catchUp() {
+        askForSpace()
+        copyUncopied(dirty)
+        for index in 0..<configuration.deviceCount { copyUncopied(devices[index].written) }
+        let claims = configuration.units.indices.contains { units[$0].mustClaim || units[$0].isWriting }
+        guard !membership.catchUpReported, membership.catchUpCopies == 0, !claims, membership.isChannelUp,
+            slots.granted > 0, !hasUncopied(dirty),
+            !(0..<configuration.deviceCount).contains(where: { hasUncopied(devices[$0].written) })
+        else { return }
+        membership.catchUpReported = true
+        effects.append(.report(.caughtUp))
+    }
+
+    private func hasUncopied(_ list: FrameList) -> Bool {
+        var next = list.head
+        while next != .max {
+            if pool.records[Int(next)].slot == .max { return true }
+            next = pool.records[Int(next)].next
+        }
+        return false
+    }
+
+    private mutating func copyUncopied(_ list: FrameList) {
+        var next = list.head
+        while next != .max, membership.catchUpCopies < PageSize.operationPages {
+            let frame = FrameIndex(next)
+            let record = pool[frame]
+            next = record.pointee.next
+            guard record.pointee.slot == .max, slots.reserve(1) else { continue }
+            guard let slot = slots.take() else { continue }
+            record.pointee.slot = slot
+            record.pointee.pins += 1
+            membership.catchUpCopies += 1
+            let unit = PageKey.unit(record.pointee.key)
+            effects.append(.copy(frame: frame, slot: slot, methods: copyPreference(unit, 0)))
+        }
+    }
+
+    /// A copy for a joiner is complete.
+    mutating func catchUpCopied(_ frame: FrameIndex) {
+        let record = pool[frame]
+        guard membership.catchUpCopies > 0, record.pointee.pins > 0 else { return }
+        membership.catchUpCopies -= 1
+        unpin(frame)
+    }
+}

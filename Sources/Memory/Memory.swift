@@ -1,1 +1,0 @@
-// Memory: to be filled.

@@ -1,0 +1,76 @@
+import BlockModel
+import PagingFormats
+import Primitives
+
+/// What the memory engine must know before it starts.
+package struct MemoryConfiguration {
+    package var controller: ControllerID
+    /// The array's number in GUIDs.
+    package var arrayID: UInt32
+    /// By `UnitIndex`.
+    package var units: [UnitMap]
+    /// How many devices the units stand on.
+    package var deviceCount: Int
+
+    package init(controller: ControllerID, arrayID: UInt32, units: [UnitMap], deviceCount: Int) {
+        self.controller = controller
+        self.arrayID = arrayID
+        self.units = units
+        self.deviceCount = deviceCount
+    }
+}
+
+/// The bounds of the memory engine; `MemoryEngine.init` proves how they relate.
+package enum MemoryLimits {
+    /// Transfers to and from devices that are in flight at once.
+    package static var transfers: Int { 256 }
+    /// Of those, how many destaging may use; staging and host writes have the rest.
+    package static var destageTransfers: Int { 128 }
+    /// Pages in one granule: the range that a pointer between the controllers covers (1 MiB).
+    package static var granulePages: UInt64 { 256 }
+    /// Granules whose pointers are known at once; the oldest idle one is given back beyond that.
+    package static var pointers: Int { 16_384 }
+    /// Slots of the partner's mirror area asked for at once.
+    package static var spacePages: UInt32 { 1024 }
+    /// Release messages without an answer.
+    package static var releases: Int { 65_536 }
+    /// Headers in one answer to a read header message.
+    package static var headersPerAnswer: Int { 64 }
+    /// Bytes of dirty data looked at in one destage round.
+    package static var destageCandidates: Int { 512 }
+}
+
+/// What the memory engine asks of others, in order.
+package enum MemoryEffect {
+    case storage(StorageRequest)
+    /// A paging message for the partner. `data` (one page, `dataLength` bytes) stays as it is until the answer when
+    /// `stable`, else it is valid until the effect is routed.
+    case send(PagingMessage, data: UnsafeRawPointer?, stable: Bool)
+    /// Copy a sealed frame to a slot of the partner's mirror area; the copy module chooses the method of `order` and
+    /// answers `copied(frame)`.
+    case copy(frame: FrameIndex, slot: UInt32, methods: CopyPreference)
+    /// Open the header of a slot of the partner's mirror area through the window.
+    case clear(slot: UInt32)
+    case report(MembershipReport)
+    /// A torn or corrupt frame was found, with its index and unit; it was not used.
+    case tornFrame(FrameIndex, UnitIndex)
+    /// A device failed a request.
+    case deviceFault(DeviceIndex, BlockFault)
+    /// A unit's home changed to this controller's knowledge.
+    case homeChanged(UnitIndex, ControllerID)
+}
+
+/// A policy's order of copy methods as a trivial value: which of the two page-copy methods are allowed, DMA first
+/// when it stands before messaging.
+package struct CopyPreference: Equatable, Sendable {
+    package var dma: Bool
+    package var messaging: Bool
+    package var dmaFirst: Bool
+
+    package init(_ order: [CopyMethod]) {
+        dma = order.contains(.dma)
+        messaging = order.contains(.messaging)
+        let first = order.first { $0 != .scsiCommand }
+        dmaFirst = first == .dma
+    }
+}

@@ -1,0 +1,233 @@
+import BlockModel
+import PagingFormats
+import Primitives
+
+/// The fault-tolerant virtual memory of one controller: blocks, pages, policies, locks and pointers, staging and
+/// destaging, and its side of the paging synchronization messages (claims 1 to 23).
+///
+/// A value that decides: requests, completions, messages and orders go in with the time, effects and responses come
+/// out. The region is the mapped memory file (layout in `RegionLayout`); it outlives the engine, and everything that
+/// must survive is in it under sealed headers.
+///
+/// How a page lives: data lands in a fresh frame; sealing its header makes it the page's *pending* version; when both
+/// memories hold it (or the device, by the acknowledgement table of pair-rules 3) it becomes the *current*, readable
+/// one, *dirty*; a device write makes it *written*, a flush *clean*, and its header is opened.
+package struct MemoryEngine: ~Copyable {
+    package var effects = Queue<MemoryEffect>(capacity: 1024)
+    package var responses = Queue<BlockResponse>(capacity: 1024)
+    package internal(set) var statistics = MemoryStatistics()
+    /// What the pair's membership allows at the moment.
+    package internal(set) var condition = ServiceCondition.stopped
+
+    let configuration: MemoryConfiguration
+    let region: UnsafeMutableRawPointer
+    let layout: RegionLayout
+    let frames: Frames
+    let lists: PageLists
+
+    var pool: FramePool
+    var pages: PageTable
+    var blocks: BlockTable
+    var pointers: PointerDirectory
+    var slots = SlotPool()
+    var transfers: Table<Transfer>
+    let transferSlices: UnsafeMutablePointer<ByteSlice>
+    let transferFrames: UnsafeMutablePointer<FrameIndex>
+    let operations: UnsafeMutablePointer<Operation>
+    let operationCount: Int
+    let devices: UnsafeMutablePointer<DeviceState>
+    let units: UnsafeMutablePointer<UnitState>
+    /// Keys of the pages that a destage round has chosen.
+    let candidates: UnsafeMutablePointer<UInt64>
+    /// Rows of every policy by unit: looked up by request size.
+    let copyOrders: UnsafeMutablePointer<CopyPreference>
+
+    /// Operations that may be able to go on.
+    var runnable = Queue<UInt32>(capacity: 256)
+    var waitingForFrames = Queue<UInt32>(capacity: 256)
+    var waitingForSpace = Queue<UInt32>(capacity: 256)
+    var held = Queue<UInt32>(capacity: 256)
+    var waitingForClean = Queue<UInt32>(capacity: 64)
+    var dirty = FrameList()
+    /// Pages of admitted operations: proves that frames for them can be had by cleaning others.
+    var admittedPages = 0
+    var destagesInFlight = 0
+    /// Membership's orders that are not yet fulfilled.
+    var membership = MembershipProgress()
+    /// What the partner has been told it may use of our mirror area.
+    var grantedSlots: UInt32 = 0
+    var partnerBlocks: UInt64 = 0
+    /// The newest Lamport counter that this controller has seen or used.
+    package internal(set) var lamport: UInt64
+    var now = Instant.zero
+    var nextRequest: UInt32 = 1
+    /// Releases of mirror slots that the partner has not answered, oldest first.
+    var releases = Queue<PagingMessage>(capacity: 256, limit: MemoryLimits.releases)
+    /// Requests of the partner to clean a range, not answered yet.
+    var cleanRequests = Queue<PagingMessage>(capacity: 16)
+
+    /// - Parameters:
+    ///   - region: `layout.bytes` bytes, page-aligned, zeroed or with what an earlier life left in it.
+    ///   - lists: one page list a command slot; their count is the number of tokens.
+    package init(
+        configuration: MemoryConfiguration, region: UnsafeMutableRawPointer, layout: RegionLayout, frames: Frames,
+        lists: PageLists, at now: Instant
+    ) {
+        precondition(
+            layout.mirrorStart >= 4 * PageSize.operationPages, "a memory needs four operations' worth of frames")
+        self.configuration = configuration
+        self.region = region
+        self.layout = layout
+        self.frames = frames
+        self.lists = lists
+        self.now = now
+        pool = FramePool(layout: layout)
+        pages = PageTable(capacity: layout.frames * 2 + lists.count)
+        blocks = BlockTable(capacity: layout.frames * 2 + lists.count)
+        pointers = PointerDirectory(capacity: MemoryLimits.pointers)
+        transfers = Table(capacity: MemoryLimits.transfers, initial: Transfer())
+        transferSlices = .allocate(capacity: MemoryLimits.transfers * PageSize.operationPages)
+        transferFrames = .allocate(capacity: MemoryLimits.transfers * PageSize.operationPages)
+        operationCount = lists.count + configuration.units.count
+        operations = .allocate(capacity: operationCount)
+        operations.initialize(repeating: Operation(), count: operationCount)
+        devices = .allocate(capacity: max(1, configuration.deviceCount))
+        devices.initialize(repeating: DeviceState(), count: max(1, configuration.deviceCount))
+        units = .allocate(capacity: max(1, configuration.units.count))
+        candidates = .allocate(capacity: MemoryLimits.destageCandidates)
+        copyOrders = .allocate(capacity: max(1, configuration.units.count) * UnitState.rowLimit)
+        for index in configuration.units.indices {
+            (units + index).initialize(to: UnitState(configuration.units[index]))
+            for (row, value) in configuration.units[index].policy.rows.prefix(UnitState.rowLimit).enumerated() {
+                (copyOrders + index * UnitState.rowLimit + row).initialize(to: CopyPreference(value.copyOrder))
+            }
+        }
+        lamport = UnsafeRawPointer(region).little64(RegionLayout.lamportOffset)
+        adoptOwnArea()
+        readStateBlocks()
+    }
+
+    deinit {
+        transferSlices.deallocate()
+        transferFrames.deallocate()
+        operations.deallocate()
+        devices.deallocate()
+        units.deinitialize(count: configuration.units.count)
+        units.deallocate()
+        copyOrders.deallocate()
+        candidates.deallocate()
+    }
+
+    /// A request of the device server.
+    package mutating func handle(_ request: BlockRequest, at now: Instant) {
+        self.now = now
+        switch request {
+        case .read(let token, let unit, let extent, let sequential):
+            beginRead(Int(token.slot), unit, extent, sequential)
+        case .prepareWrite(let token, let unit, let extent):
+            beginWrite(Int(token.slot), unit, extent)
+        case .commitWrite(let token, let durable):
+            commit(Int(token.slot), durable: durable)
+        case .release(let token):
+            release(Int(token.slot))
+        case .synchronize(let token, let unit, let extent):
+            beginSynchronize(Int(token.slot), unit, extent)
+        case .wantState(let unit):
+            units[Int(unit.raw)].userWants = true
+            evaluateState(unit)
+        case .returnState(let unit):
+            units[Int(unit.raw)].userHolds = false
+            units[Int(unit.raw)].userRecalled = false
+            evaluateState(unit)
+            evaluatePointers()
+        case .wantStateWrite(let unit):
+            units[Int(unit.raw)].userHolds = false
+            units[Int(unit.raw)].userRecalled = false
+            units[Int(unit.raw)].userWantsWrite = true
+            evaluateState(unit)
+            evaluatePointers()
+        case .commitState(let unit):
+            commitState(unit)
+        }
+        run()
+    }
+
+    /// The end of a storage request.
+    package mutating func handle(_ completion: StorageCompletion, at now: Instant) {
+        self.now = now
+        transferEnded(Int(completion.id), fault: completion.fault)
+        run()
+    }
+
+    /// The copy module's word: the partner's memory holds the sealed version of `frame`.
+    package mutating func copied(_ frame: FrameIndex, at now: Instant) {
+        self.now = now
+        copyEnded(frame)
+        run()
+    }
+
+    /// Once after each batch: destaging and flushes are decided here, where a batch's writes are seen together.
+    package mutating func settle(at now: Instant) {
+        self.now = now
+        run()
+        askForSpace()
+        destage()
+        flushDevices()
+        membershipSettle()
+    }
+
+    /// When `settle` is wanted at the latest.
+    package var nextDeadline: Instant {
+        guard let oldest = dirty.first, !membership.isFrozen, condition.serving else { return .never }
+        let record = pool[oldest].pointee
+        let due = record.dirtySince + destageAge(of: record.key)
+        return devices[Int(device(of: record.key).raw)].retryAt > due
+            ? devices[Int(device(of: record.key).raw)].retryAt : due
+    }
+
+    /// Lets every runnable operation go as far as it can.
+    mutating func run() {
+        while let id = runnable.popFirst() {
+            let index = Int(id)
+            switch operations[index].kind {
+            case .none: break
+            case .read: advanceRead(index)
+            case .write, .stateWrite: advanceWrite(index)
+            case .synchronize: advanceSynchronize(index)
+            }
+        }
+    }
+
+    /// Whether an answer computed at `now` may be given (pair-rules 3).
+    var mayAnswer: Bool {
+        condition.serving && now < condition.leaseEnd && !membership.isQuiescing && !membership.isFrozen
+    }
+
+    /// New versions go to the partner's memory as well.
+    var isMirroring: Bool { (condition.paired || condition.joining) && !membership.isFrozen }
+
+    /// The controller that keeps the lock directory of a unit: the survivor, when there is no pair.
+    func isHome(_ unit: UnitIndex) -> Bool {
+        !condition.paired || units[Int(unit.raw)].home == configuration.controller
+    }
+
+    /// The page list of an operation; a state commit's one frame is in the unit's state.
+    func frame(_ operation: Int, _ index: Int) -> FrameIndex {
+        operation < lists.count ? lists[operation][index] : units[operation - lists.count].draft
+    }
+
+    /// Takes the next version of this controller's Lamport clock, and keeps the clock in the region.
+    mutating func nextVersion() -> PageVersion {
+        lamport += 1
+        region.put(little64: lamport, RegionLayout.lamportOffset)
+        return PageVersion(
+            epoch: condition.epoch, counter: lamport, controller: configuration.controller.rawValue)
+    }
+
+    /// A counter that came with a message: ours is never behind it.
+    package mutating func raiseLamport(to counter: UInt64) {
+        guard counter > lamport else { return }
+        lamport = counter
+        region.put(little64: lamport, RegionLayout.lamportOffset)
+    }
+}

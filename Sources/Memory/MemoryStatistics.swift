@@ -1,0 +1,42 @@
+import BlockModel
+import Primitives
+
+/// Counters of the memory engine; only ever grow, except those that say otherwise.
+package struct MemoryStatistics: Sendable {
+    package var readHits: UInt64 = 0
+    package var readMisses: UInt64 = 0
+    package var stagedBytes: UInt64 = 0
+    package var destagedBytes: UInt64 = 0
+    package var flushes: UInt64 = 0
+    package var tornFrames: UInt64 = 0
+    package var evictions: UInt64 = 0
+    package var pointersGranted: UInt64 = 0
+    package var pointersRecalled: UInt64 = 0
+    package init() {}
+}
+
+extension MemoryEngine {
+    /// Frames of the own area that nobody holds.
+    package var freeFrames: Int { pool.freeCount }
+    /// Frames of the own area.
+    package var ownFrames: Int { pool.ownCount }
+    /// Pages with data that no device has durably.
+    package var dirtyPages: Int { dirty.count + writtenCount }
+    /// Slots of the partner's mirror area that hold pages of ours.
+    package var mirroredPages: Int { slots.used }
+    package var blockCount: Int { blocks.count }
+    /// Block operations under way.
+    package var operationsInUse: Int {
+        (0..<operationCount).reduce(0) { $0 + (operations[$1].kind == .none ? 0 : 1) }
+    }
+    /// The controller that is home of a unit, to this controller's knowledge.
+    package func home(of unit: UnitIndex) -> ControllerID {
+        condition.paired ? units[Int(unit.raw)].home : configuration.controller
+    }
+    /// All state blocks have been read (or adopted): the unit's home is known.
+    package var isLoaded: Bool { configuration.units.indices.allSatisfy { units[$0].isLoaded } }
+
+    var writtenCount: Int {
+        (0..<configuration.deviceCount).reduce(0) { $0 + devices[$1].written.count }
+    }
+}

@@ -1,0 +1,324 @@
+import BlockModel
+import PagingFormats
+import Primitives
+
+// The way of a write: frames for the host's data; then, when the data is there: space at the partner, pointer, page
+// locks, seal, mirror, and (by the acknowledgement table) device and flush; then the version is readable and answered.
+extension MemoryEngine {
+    mutating func beginWrite(_ id: Int, _ unit: UnitIndex, _ extent: BlockExtent) {
+        start(id, .write, unit, extent)
+        runnable.append(UInt32(id))
+    }
+
+    /// All host data is in the frames.
+    mutating func commit(_ id: Int, durable: Bool) {
+        precondition(operations[id].kind == .write && operations[id].phase == .lent, "commit of a write not lent")
+        operations[id].durable = durable
+        operations[id].phase = .space
+        runnable.append(UInt32(id))
+    }
+
+    mutating func advanceWrite(_ id: Int) {
+        let op = operations + id
+        if op.pointee.isReleased && !op.pointee.isSealed { return abandonWrite(id) }
+        switch op.pointee.phase {
+        case .frames: lendFrames(id)
+        case .space, .pointer, .page: advanceCommit(id)
+        case .deviceTurn: writeThrough(id)
+        case .held: finishWrite(id)
+        case .idle, .lent, .mirror, .device, .flush, .clean: break
+        }
+    }
+
+    /// Gives the user fresh frames for the operation's pages.
+    private mutating func lendFrames(_ id: Int) {
+        let op = operations + id
+        guard admit(id) else {
+            waitingForFrames.append(UInt32(id))
+            return
+        }
+        while op.pointee.progress < op.pointee.pageCount {
+            guard let frame = takeFrame() else {
+                waitingForFrames.append(UInt32(id))
+                return
+            }
+            pool[frame].pointee.state = .filling
+            lists[id][op.pointee.progress] = frame
+            op.pointee.progress += 1
+        }
+        op.pointee.phase = .lent
+        let run = PageRun(
+            list: id, offset: op.pointee.extent.leadingSectors * 512, count: Int(op.pointee.extent.count) * 512)
+        responses.append(.pagesReady(BlockToken(slot: id), run))
+    }
+
+    /// Order of pair-rules 7: space, pointers, pages ascending; then everything is sealed at once.
+    private mutating func advanceCommit(_ id: Int) {
+        let op = operations + id
+        if op.pointee.phase == .space { op.pointee.progress = 0 }
+        guard !membership.isFrozen, !membership.isQuiescing else {
+            op.pointee.phase = op.pointee.progress == 0 ? .space : .page
+            held.append(UInt32(id))
+            return
+        }
+        guard reserveSlots(id) else { return }
+        guard op.pointee.kind == .stateWrite || takePointers(id, .exclusive) else { return }
+        while op.pointee.progress < op.pointee.pageCount {
+            guard lockPage(id, op.pointee.progress) else { return }
+            op.pointee.progress += 1
+        }
+        seal(id)
+    }
+
+    /// Takes the lock of page `index`; false when the operation now waits for it.
+    private mutating func lockPage(_ id: Int, _ index: Int) -> Bool {
+        let op = operations + id
+        let key = pageKey(id, index)
+        let found: Int?
+        if op.pointee.kind == .stateWrite {
+            found = pages.findOrAdd(key)
+        } else {
+            found = addPage(op.pointee.unit, op.pointee.firstPage + UInt64(index), row: op.pointee.row)
+        }
+        guard let slot = found else {
+            // The tables have twice the frames' entries: a clean page's place comes free with the next eviction.
+            if let victim = pool.victim() { dropPage(of: victim) }
+            op.pointee.phase = .page
+            waitingForFrames.append(UInt32(id))
+            return false
+        }
+        if pages[slot].writer != .max || pages[slot].isStaging {
+            wait(id, onPage: slot)
+            return false
+        }
+        pages[slot].writer = UInt32(id)
+        return true
+    }
+
+    func pageKey(_ id: Int, _ index: Int) -> UInt64 {
+        let op = operations[id]
+        return op.kind == .stateWrite
+            ? PageKey.state(op.unit) : PageKey.data(op.unit, op.firstPage + UInt64(index))
+    }
+
+    /// All locks are held: one version a page, sealed here, and copies for the partner.
+    private mutating func seal(_ id: Int) {
+        let op = operations + id
+        op.pointee.isSealed = true
+        op.pointee.outstanding = 0
+        op.pointee.phase = .mirror
+        let mirror = op.pointee.reserved > 0
+        for index in 0..<op.pointee.pageCount {
+            let frame = frame(id, index)
+            sealPage(id, index, frame)
+            guard mirror, let slot = slots.take() else { continue }
+            op.pointee.reserved -= 1
+            pool[frame].pointee.slot = slot
+            op.pointee.outstanding += 1
+            effects.append(.copy(frame: frame, slot: slot, methods: copyPreference(op.pointee.unit, op.pointee.row)))
+        }
+        if op.pointee.outstanding == 0 { mirrored(id) }
+    }
+
+    private mutating func sealPage(_ id: Int, _ index: Int, _ frame: FrameIndex) {
+        let op = operations[id]
+        let key = pageKey(id, index)
+        guard let slot = pages.find(key) else { preconditionFailure("a locked page has no record") }
+        let mask = op.kind == .stateWrite ? PageSize.fullMask : op.mask(of: index)
+        let record = pool[frame]
+        record.pointee.key = key
+        record.pointee.validMask = mask
+        record.pointee.dirtyMask = mask
+        record.pointee.state = .pending
+        record.pointee.operation = UInt32(id)
+        record.pointee.version = nextVersion()
+        let older = pages[slot].current
+        if older != .none && mask != PageSize.fullMask {
+            let old = pool[older].pointee
+            copySectors(from: older, to: frame, mask: old.validMask & ~mask)
+            record.pointee.validMask = old.validMask | mask
+            record.pointee.dirtyMask = old.dirtyMask | mask
+        }
+        sealHeader(frame, block: Int(pages[slot].block), groupSize: 1, groupCounter: lamport)
+    }
+
+    /// Writes and seals the persistent header of a frame from its record.
+    func sealHeader(_ frame: FrameIndex, block: Int, groupSize: UInt16, groupCounter: UInt64) {
+        let record = pool[frame].pointee
+        var header = FrameHeader()
+        header.version = record.version
+        header.guid = block == Int(UInt32.max) ? .none : blocks[block].guid
+        header.unit = PageKey.unit(record.key).raw
+        header.kind = PageKey.isState(record.key) ? .state : .data
+        header.validMask = record.validMask
+        header.dirtyMask = record.dirtyMask
+        header.groupSize = groupSize
+        header.page = PageKey.page(record.key)
+        header.checksum = Checksum.crc32c(frames.pointer(frame), PageSize.bytes)
+        header.groupCounter = groupCounter
+        header.mirrorSlot = record.slot
+        let base = region + layout.header(Int(frame.raw))
+        FrameHeader.open(at: base)
+        FrameHeader.seal(header.encode(to: base), at: base)
+    }
+
+    /// A copy at the partner is complete.
+    mutating func copyEnded(_ frame: FrameIndex) {
+        let record = pool[frame].pointee
+        guard record.state == .pending, record.operation != .max else { return catchUpCopied(frame) }
+        let id = Int(record.operation)
+        operations[id].outstanding -= 1
+        if operations[id].outstanding == 0 && operations[id].phase == .mirror { mirrored(id) }
+    }
+
+    /// Both memories hold the version (or there is one memory): acknowledge, or write through first.
+    mutating func mirrored(_ id: Int) {
+        let op = operations + id
+        let policy = units[Int(op.pointee.unit.raw)].rows[Int(op.pointee.row)]
+        let bothHold = condition.paired && policy.mirror && policy.writeBack
+        let keepsBack = !condition.paired && !condition.joining && policy.keepBackAlone
+        if op.pointee.durable || !(bothHold || keepsBack) || op.pointee.kind == .stateWrite && !condition.paired {
+            op.pointee.phase = .deviceTurn
+            writeThrough(id)
+        } else {
+            finishWrite(id)
+        }
+    }
+
+    /// Puts the operation's pages on the device, when no older version of them is under way there.
+    mutating func writeThrough(_ id: Int) {
+        let op = operations + id
+        op.pointee.phase = .deviceTurn
+        if membership.isFrozen || membership.isQuiescing {
+            held.append(UInt32(id))
+            return
+        }
+        for index in 0..<op.pointee.pageCount {
+            guard let slot = pages.find(pageKey(id, index)) else { continue }
+            if pages[slot].isDeviceBusy {
+                pages[slot].waiters.append(UInt32(id), in: operations)
+                return
+            }
+        }
+        guard transfers.capacity - transfers.count >= 2 * op.pointee.pageCount + 2 || transfers.count == 0 else {
+            waitingForFrames.append(UInt32(id))
+            return
+        }
+        op.pointee.phase = .device
+        op.pointee.outstanding = 0
+        for index in 0..<op.pointee.pageCount {
+            if let slot = pages.find(pageKey(id, index)) { pages[slot].isDeviceBusy = true }
+        }
+        submitWrites(id, .operation, count: op.pointee.pageCount)
+    }
+
+    /// The device has the operation's pages, or could not take them.
+    mutating func deviceWritten(_ id: Int) {
+        let op = operations + id
+        for index in 0..<op.pointee.pageCount {
+            if let slot = pages.find(pageKey(id, index)) { pages[slot].isDeviceBusy = false }
+        }
+        op.pointee.isThrough = op.pointee.fault == nil
+        op.pointee.writtenMark = devices[Int(device(of: pageKey(id, 0)).raw)].flushesBegun
+        if op.pointee.fault == nil && (op.pointee.durable || op.pointee.kind == .stateWrite) {
+            op.pointee.phase = .flush
+            waitForFlush(id)
+            return
+        }
+        finishWrite(id)
+    }
+
+    /// The version becomes the readable one and the operation is answered, if answers are allowed.
+    mutating func finishWrite(_ id: Int) {
+        let op = operations + id
+        guard mayAnswer else {
+            op.pointee.phase = .held
+            held.append(UInt32(id))
+            return
+        }
+        // Under the row of the state that holds now: a version mirrored in a pair that is no more is written through.
+        if op.pointee.phase == .held && !condition.paired && !op.pointee.isThrough {
+            op.pointee.phase = .mirror
+            return mirrored(id)
+        }
+        for index in 0..<op.pointee.pageCount { publish(frame(id, index), op.pointee) }
+        let kind = op.pointee.kind
+        let unit = op.pointee.unit
+        let fault = op.pointee.fault
+        end(id)
+        if kind == .stateWrite {
+            stateCommitted(unit, fault)
+        } else {
+            responses.append(.completed(BlockToken(slot: id), fault))
+        }
+    }
+
+    /// Makes a pending frame its page's current one.
+    private mutating func publish(_ frame: FrameIndex, _ op: Operation) {
+        let record = pool[frame]
+        let key = record.pointee.key
+        guard let slot = pages.find(key) else { preconditionFailure("a pending page has no record") }
+        let older = pages[slot].current
+        pages[slot].current = frame
+        pages[slot].writer = .max
+        record.pointee.state = .current
+        record.pointee.operation = .max
+        record.pointee.isReferenced = true
+        record.pointee.dirtySince = older != .none && pool[older].pointee.isDirty ? pool[older].pointee.dirtySince : now
+        dirty.append(frame, in: pool.records)
+        if older != .none { retire(older) }
+        if op.isThrough && op.fault == nil {
+            wrote(frame, mark: op.writtenMark)
+            if op.isFlushed { clean(frame) }
+        }
+        pageChanged(slot)
+    }
+
+    /// A frame is no longer its page's: its mirror copy goes, its header is opened, and it is free when nothing uses it.
+    mutating func retire(_ frame: FrameIndex) {
+        let record = pool[frame]
+        if record.pointee.isDirty {
+            unlist(frame)
+            record.pointee.dirtyMask = 0
+        }
+        dropSlot(of: frame)
+        FrameHeader.open(at: region + layout.header(Int(frame.raw)))
+        record.pointee.state = .retired
+        freeIfRetired(frame)
+    }
+
+    /// Takes a dirty frame out of the list that it is in.
+    mutating func unlist(_ frame: FrameIndex) {
+        let record = pool[frame]
+        if record.pointee.isWritten {
+            devices[Int(device(of: record.pointee.key).raw)].written.remove(frame, in: pool.records)
+            record.pointee.isWritten = false
+        } else {
+            dirty.remove(frame, in: pool.records)
+        }
+    }
+
+    /// An operation that was let go before it had an effect.
+    private mutating func abandonWrite(_ id: Int) {
+        let op = operations + id
+        let locked = op.pointee.phase == .page ? op.pointee.progress : 0
+        if op.pointee.phase == .frames {
+            dropFilling(id, count: op.pointee.progress)
+        } else {
+            for index in 0..<locked {
+                guard let slot = pages.find(pageKey(id, index)), pages[slot].writer == UInt32(id) else { continue }
+                pages[slot].writer = .max
+                pageChanged(slot)
+            }
+            dropFilling(id)
+        }
+        end(id)
+        responses.append(.completed(BlockToken(slot: id), .aborted))
+    }
+
+    /// Gives back frames that were lent for host data.
+    mutating func dropFilling(_ id: Int, count: Int? = nil) {
+        for index in 0..<(count ?? operations[id].pageCount) { pool.free(lists[id][index]) }
+        wakeForFrames()
+    }
+}

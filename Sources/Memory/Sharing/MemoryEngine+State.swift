@@ -1,0 +1,276 @@
+import BlockModel
+import PagingFormats
+import Primitives
+
+// State blocks: one page a unit, shared by the same pointers as data; its content is always in a frame of this memory.
+// The device server holds a standing read-only pointer, and is asked for it when somebody wants to write.
+extension MemoryEngine {
+    /// Reads the state blocks at the start of a life; what a sealed frame of the memory holds is newer.
+    mutating func readStateBlocks() {
+        for index in configuration.units.indices where !units[index].isLoaded {
+            let unit = UnitIndex(UInt16(index))
+            guard let slot = pages.findOrAdd(PageKey.state(unit)) else { continue }
+            if pages[slot].current != .none {
+                pool[pages[slot].current].pointee.pins += 1
+                loaded(unit, pages[slot].current)
+                continue
+            }
+            guard !pages[slot].isStaging, let frame = takeFrame(), let transfer = transfers.take() else { continue }
+            pool[frame].pointee.state = .staging
+            pool[frame].pointee.key = PageKey.state(unit)
+            pages[slot].isStaging = true
+            transfers[transfer] = Transfer(
+                kind: .stateRead, device: units[index].device, unit: unit, firstPage: 0, count: 1)
+            transferFrames[transfer * PageSize.operationPages] = frame
+            let slices = transferSlices + transfer * PageSize.operationPages
+            slices[0] = ByteSlice(base: frames.pointer(frame), count: PageSize.bytes)
+            units[index].draft = frame
+            effects.append(
+                .storage(
+                    StorageRequest(
+                        kind: .read, id: UInt32(transfer), device: units[index].device,
+                        offset: units[index].stateOffset, count: UInt32(PageSize.bytes), slices: slices,
+                        sliceCount: 1)))
+        }
+    }
+
+    mutating func stateReadEnded(_ unit: UnitIndex, fault: BlockFault?) {
+        let state = units + Int(unit.raw)
+        let frame = state.pointee.draft
+        state.pointee.draft = .none
+        guard let slot = pages.find(PageKey.state(unit)) else { return }
+        pages[slot].isStaging = false
+        if pages[slot].current != .none {
+            // A takeover has brought a newer one meanwhile.
+            pool.free(frame)
+        } else {
+            if fault != nil || !StateBlock(frames.pointer(frame)).isValid {
+                StateBlock(frames.pointer(frame)).format(home: state.pointee.preferred)
+            }
+            pages[slot].current = frame
+            pool[frame].pointee.state = .current
+            pool[frame].pointee.validMask = PageSize.fullMask
+            pool[frame].pointee.pins = 1
+            loaded(unit, frame)
+        }
+        pageChanged(slot)
+    }
+
+    /// The state block's content is in `frame`, which stays pinned.
+    mutating func loaded(_ unit: UnitIndex, _ frame: FrameIndex) {
+        let state = units + Int(unit.raw)
+        state.pointee.isLoaded = true
+        state.pointee.content = frame
+        setHome(unit, StateBlock(frames.pointer(frame)).home)
+        evaluateState(unit)
+    }
+
+    private mutating func setHome(_ unit: UnitIndex, _ home: ControllerID) {
+        guard units[Int(unit.raw)].home != home else { return }
+        units[Int(unit.raw)].home = home
+        effects.append(.homeChanged(unit, home))
+    }
+
+    /// Gives the state block to whoever may have it now: a claim or a writer first, then the standing reader.
+    mutating func evaluateState(_ unit: UnitIndex) {
+        let state = units + Int(unit.raw)
+        guard state.pointee.isLoaded, condition.serving, !membership.isFrozen, !state.pointee.isWriting,
+            !state.pointee.isHandingOver
+        else { return }
+        if state.pointee.userWantsWrite || state.pointee.mustClaim {
+            if state.pointee.userHolds { return recallUser(unit) }
+            guard stateAvailable(unit, .exclusive), let draft = takeFrame() else { return }
+            pool[draft].pointee.state = .filling
+            copySectors(from: state.pointee.content, to: draft, mask: PageSize.fullMask)
+            state.pointee.draft = draft
+            state.pointee.isWriting = true
+            state.pointee.writerIsUser = !state.pointee.mustClaim
+            if state.pointee.mustClaim { return claim(unit) }
+            state.pointee.userWantsWrite = false
+            responses.append(.stateWritable(unit, draft))
+        } else if state.pointee.userWants && !state.pointee.userHolds {
+            guard stateAvailable(unit, .shared) else { return }
+            state.pointee.userWants = false
+            state.pointee.userHolds = true
+            responses.append(.stateGranted(unit, state.pointee.content))
+        }
+    }
+
+    private mutating func recallUser(_ unit: UnitIndex) {
+        guard !units[Int(unit.raw)].userRecalled else { return }
+        units[Int(unit.raw)].userRecalled = true
+        responses.append(.stateRecalled(unit))
+    }
+
+    /// This controller becomes (or stays) home after the membership changed, and every nexus learns of it: ASYMMETRIC
+    /// ACCESS STATE CHANGED (SPC-5 §5.18.2.1; 2Ah/06h).
+    private mutating func claim(_ unit: UnitIndex) {
+        units[Int(unit.raw)].mustClaim = false
+        let block = StateBlock(frames.pointer(units[Int(unit.raw)].draft))
+        block.home = configuration.controller
+        block.append(.init(code: 0x2A, qualifier: 0x06, scope: 0, controller: 0xFF, nexus: 0xFFFF))
+        commitState(unit)
+    }
+
+    /// Whether the pointer between the controllers allows `mode` here; asks or recalls when not.
+    private mutating func stateAvailable(_ unit: UnitIndex, _ mode: PointerMode) -> Bool {
+        guard condition.paired else { return true }
+        let key = PageKey.state(unit)
+        if isHome(unit) {
+            guard let slot = pointers.find(key) else { return true }
+            if mode.conflicts(with: pointers[slot].wanted) { return false }
+            guard mode.conflicts(with: pointers[slot].theirs) else { return true }
+            recall(slot, keep: mode == .shared ? .shared : .none)
+            return false
+        }
+        guard let slot = pointers.findOrAdd(key) else { return false }
+        if pointers[slot].mine.covers(mode) && !pointers[slot].isRecalled { return true }
+        ask(slot, mode)
+        return false
+    }
+
+    /// Whether the partner may have the state block in `mode`: no writer here, the user's standing pointer given back
+    /// for a writer there, our own version clean.
+    mutating func isStateFree(_ unit: UnitIndex, for mode: PointerMode) -> Bool {
+        let state = units + Int(unit.raw)
+        if !state.pointee.isLoaded || state.pointee.isWriting { return false }
+        if mode == .exclusive && state.pointee.userHolds {
+            recallUser(unit)
+            return false
+        }
+        let frame = pool[state.pointee.content].pointee
+        if frame.isDirty || pages.find(PageKey.state(unit)).map({ pages[$0].isDeviceBusy }) ?? false {
+            pointers.awaitsClean = true
+            return false
+        }
+        return true
+    }
+
+    /// Sends an answer or release with the state block's content as its data.
+    mutating func sendWithState(_ message: PagingMessage, _ unit: UnitIndex) {
+        var message = message
+        let data = frames.pointer(units[Int(unit.raw)].content)
+        message.dataLength = UInt32(PageSize.bytes)
+        message.checksum = Checksum.crc32c(data, PageSize.bytes)
+        effects.append(.send(message, data: UnsafeRawPointer(data), stable: false))
+    }
+
+    /// The partner's content of a state block, which came with a pointer.
+    mutating func installState(_ unit: UnitIndex, _ data: UnsafeRawPointer) {
+        let state = units + Int(unit.raw)
+        guard state.pointee.isLoaded, !state.pointee.isWriting,
+            !pool[state.pointee.content].pointee.isDirty
+        else { return }
+        frames.pointer(state.pointee.content).copyMemory(from: data, byteCount: PageSize.bytes)
+        setHome(unit, StateBlock(frames.pointer(state.pointee.content)).home)
+    }
+
+    // MARK: committing and moving home
+
+    /// The draft is complete. A change of home first clears everything that the old home keeps for the unit.
+    mutating func commitState(_ unit: UnitIndex) {
+        let state = units + Int(unit.raw)
+        precondition(state.pointee.isWriting && state.pointee.draft != .none, "commit of a state block not lent")
+        let newHome = StateBlock(frames.pointer(state.pointee.draft)).home
+        if condition.paired && newHome != state.pointee.home && isHome(unit) {
+            state.pointee.isMoving = true
+            evaluateMove(unit)
+        } else {
+            beginStateCommit(unit, durable: false)
+        }
+    }
+
+    private mutating func beginStateCommit(_ unit: UnitIndex, durable: Bool) {
+        let id = lists.count + Int(unit.raw)
+        start(id, .stateWrite, unit, BlockExtent(start: 0, count: UInt32(PageSize.sectors)))
+        operations[id].phase = .space
+        operations[id].durable = durable
+        operations[id].isAdmitted = false
+        runnable.append(UInt32(id))
+    }
+
+    /// Goes on with a move of home when nothing of the unit is in use, dirty, cached or lent any more.
+    mutating func evaluateMove(_ unit: UnitIndex) {
+        let state = units + Int(unit.raw)
+        guard state.pointee.isMoving, state.pointee.isWriting,
+            operations[lists.count + Int(unit.raw)].kind == .none
+        else { return }
+        if condition.paired {
+            for id in 0..<lists.count where operations[id].usesPointers && operations[id].unit == unit { return }
+            var lent = false
+            for slot in 0..<pointers.capacity where pointers.isUsed(slot) {
+                guard PageKey.unit(pointers[slot].key) == unit, pointers[slot].theirs != .none else { continue }
+                recall(slot, keep: .none)
+                lent = true
+            }
+            if lent { return }
+            if isDirty(unit, from: 0, to: .max, upTo: .max) {
+                pointers.awaitsClean = true
+                return
+            }
+            dropUnit(unit)
+        }
+        beginStateCommit(unit, durable: true)
+    }
+
+    /// Forgets every cached page of a unit; all are clean.
+    private mutating func dropUnit(_ unit: UnitIndex) {
+        for index in 0..<pool.ownCount {
+            let record = pool.records[index]
+            guard record.state == .current || record.state == .staging, PageKey.unit(record.key) == unit,
+                !PageKey.isState(record.key)
+            else { continue }
+            if record.state == .current {
+                dropPage(of: FrameIndex(UInt32(index)))
+            } else if let slot = pages.find(record.key) {
+                pages[slot].isDoomed = true
+            }
+        }
+    }
+
+    /// The state version is on both sides (or on the device): it is the content now.
+    mutating func stateCommitted(_ unit: UnitIndex, _ fault: BlockFault?) {
+        let state = units + Int(unit.raw)
+        let older = state.pointee.content
+        state.pointee.content = state.pointee.draft
+        state.pointee.draft = .none
+        state.pointee.isWriting = false
+        pool[state.pointee.content].pointee.pins += 1
+        unpin(older)
+        setHome(unit, StateBlock(frames.pointer(state.pointee.content)).home)
+        if state.pointee.isMoving {
+            state.pointee.isMoving = false
+            if condition.paired {
+                voidPointers(of: unit)
+                state.pointee.isHandingOver = true
+                sendHandover(unit)
+            }
+            wakeHeld()
+        }
+        if state.pointee.writerIsUser { responses.append(.stateCommitted(unit, fault)) }
+        evaluateState(unit)
+        evaluatePointers()
+    }
+
+    /// The new home gets the state block, and with it the lock directory: everything is its own.
+    mutating func sendHandover(_ unit: UnitIndex) {
+        guard membership.isChannelUp else { return }
+        var message = pointerMessage(.releasePointer, PageKey.state(unit), .none)
+        message.outcome = .modified
+        message.argument = 3
+        sendWithState(message, unit)
+    }
+
+    /// The old home has handed the unit over: what was asked of it is void.
+    mutating func becomeHome(_ unit: UnitIndex) {
+        voidPointers(of: unit)
+        if let slot = pointers.find(PageKey.state(unit)) {
+            let onAttention = pointers[slot].isOnAttention
+            pointers[slot] = PointerRecord()
+            pointers[slot].key = PageKey.state(unit)
+            pointers[slot].isOnAttention = onAttention
+        }
+        evaluateState(unit)
+        evaluatePointers()
+    }
+}

@@ -1,0 +1,72 @@
+import BlockModel
+import PagingFormats
+import Primitives
+
+/// What the memory knows of a unit: its map, its policy's rows, and who uses its state block.
+struct UnitState {
+    /// The most rows of a policy.
+    static var rowLimit: Int { 8 }
+
+    let sectors: UInt64
+    let device: DeviceIndex
+    let dataOffset: UInt64
+    let stateOffset: UInt64
+    let preferred: ControllerID
+    let rows: [PolicyRow]
+    let watermarks: (high: UInt8, low: UInt8)
+    /// Pages a memory block, by row.
+    let blockPages: [UInt32]
+    let readAhead: [UInt32]
+    let destageAge: Interval
+
+    /// The state block's content is known; `content` is its frame.
+    var isLoaded = false
+    var content = FrameIndex.none
+    /// The frame of a state version under construction.
+    var draft = FrameIndex.none
+    /// The controller that is home, by the state block.
+    var home: ControllerID
+
+    /// The user has the standing read-only pointer, …
+    var userHolds = false
+    /// … was asked to give it back, …
+    var userRecalled = false
+    /// … waits for it, …
+    var userWants = false
+    /// … or for the write pointer.
+    var userWantsWrite = false
+    /// A draft is lent or being committed.
+    var isWriting = false
+    var writerIsUser = false
+    /// This controller must write itself into the state block as home, with the unit attention for it.
+    var mustClaim = false
+    /// The home is moving to the partner: no new operation begins.
+    var isMoving = false
+    /// The new home has not confirmed yet.
+    var isHandingOver = false
+
+    init(_ map: UnitMap) {
+        sectors = map.sectors
+        device = map.device
+        dataOffset = map.dataOffset
+        stateOffset = map.stateOffset
+        preferred = map.preferred
+        home = map.preferred
+        rows = Array(map.policy.rows.prefix(Self.rowLimit))
+        watermarks = (map.policy.highWatermark, map.policy.lowWatermark)
+        blockPages = rows.map { $0.blockSize / UInt32(PageSize.bytes) }
+        readAhead = rows.map(\.readAhead)
+        destageAge = rows.map(\.destageAge).min() ?? .seconds(1)
+    }
+
+    /// Pages in the unit.
+    var pageCount: UInt64 { (sectors + UInt64(PageSize.sectors) - 1) / UInt64(PageSize.sectors) }
+
+    /// The policy row for a request of so many sectors.
+    func row(forSectors count: UInt32) -> UInt8 {
+        let bytes = UInt64(count) * 512
+        var row = 0
+        while row + 1 < rows.count, bytes > rows[row].upTo { row += 1 }
+        return UInt8(row)
+    }
+}
