@@ -70,7 +70,7 @@ let suites = [
     tests("PrimitivesTests", uses: ["Primitives"]),
     tests("ISCSITargetTests", uses: ["ISCSITarget", "ISCSIFormats", "SAM", "Primitives"]),
     tests("SCSITargetTests", uses: ["SCSITarget", "SCSIFormats", "SAM", "BlockModel", "Primitives"]),
-    tests("MemoryTests", uses: ["Memory", "PagingFormats", "BlockModel", "Primitives"]),
+    tests("MemoryTests", uses: ["Memory", "CopyModule", "PagingFormats", "BlockModel", "Primitives"]),
     tests("PairTests", uses: ["Pair", "PagingFormats", "BlockModel", "Primitives"]),
     tests("ControllerTests", uses: ["Controller", "Simulation"] + waistNames),
     tests("DevicesTests", uses: ["Devices", "BlockModel", "Primitives"]),

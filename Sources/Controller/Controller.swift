@@ -1,42 +1,142 @@
 import BlockModel
+import CopyModule
+import ISCSITarget
+import Memory
+import Pair
 import PagingFormats
 import Primitives
+import SAM
+import SCSITarget
 
 /// One controller of the pair: the composition of the engines. It routes and settles; it decides nothing.
 ///
-/// A driver owns exactly one value, calls it from one thread, and performs `effects` after each `handle`. The same
-/// value runs under `Runtime` and under `Simulation`.
+///     streams ─▶ ISCSITarget ─SAM─▶ SCSITarget ─BlockModel─▶ Memory ─▶ CopyModule ─▶ window
+///     channel ─▶ Pair ◀──────────── messages, orders, reports ──┘          └───────▶ Pair (messages)
+///
+/// A driver owns exactly one value, calls it from one thread, and performs `effects` after each `handle` or `settle`.
+/// The same value runs under `Runtime` and under `Simulation`.
 package struct Controller: ~Copyable {
     /// What the driver must do, in order; the driver empties it after each call.
     package var effects = Queue<ControllerEffect>(capacity: 1024)
 
+    let description: ArrayDescription
+    let id: ControllerID
+    let region: UnsafeMutableRawPointer
+    let parameters: UnsafeMutableRawPointer
+    let pageLists: UnsafeMutablePointer<FrameIndex>
+
+    var iscsi: ISCSITarget
+    var server: DeviceServer
+    var memory: MemoryEngine
+    var copy: CopyEngine
+    var pair: PairEngine
+
+    /// Which engine a stream belongs to: the channel's are few.
+    var channelStreams: [StreamID] = []
+    var superblock: Superblock
+    var failback: Failback
+    var isStopping = false
+
     /// - Parameters:
     ///   - memory: the mapped memory file, `layout.bytes` long; it outlives the controller.
     package init(
-        _ description: ArrayDescription, id: ControllerID, memory: UnsafeMutableRawPointer, layout: RegionLayout,
-        start: StartConditions, at now: Instant
+        _ description: ArrayDescription, id: ControllerID, memory region: UnsafeMutableRawPointer,
+        layout: RegionLayout, start: StartConditions, at now: Instant
     ) {
-        _ = (description, id, memory, layout, start, now)
+        self.description = description
+        self.id = id
+        self.region = region
+        let slots = ControllerLimits.commands
+        parameters = .allocate(byteCount: slots * PageSize.bytes, alignment: PageSize.bytes)
+        parameters.initializeMemory(as: UInt8.self, repeating: 0, count: slots * PageSize.bytes)
+        pageLists = .allocate(capacity: slots * PageSize.operationPages)
+        pageLists.initialize(repeating: .none, count: slots * PageSize.operationPages)
+        let frames = Frames(
+            base: region + layout.frameOffset, count: layout.frames, parameters: parameters, parameterCount: slots)
+        let lists = PageLists(base: pageLists, count: slots)
+
+        superblock = description.superblock(id, layout, start, in: region)
+        iscsi = ISCSITarget(
+            configuration: description.iscsiTarget(id), frames: frames, lists: lists, seed: start.incarnation)
+        server = DeviceServer(configuration: description.deviceServer(id), frames: frames, lists: lists)
+        memory = MemoryEngine(
+            configuration: description.memory(id), region: region, layout: layout, frames: frames, lists: lists, at: now)
+        copy = CopyEngine(region: region, layout: layout)
+        pair = PairEngine(configuration: description.pair(id, start, superblock), at: now)
+        failback = Failback(delay: description.pair.failbackDelay)
+        superblock.encode(to: region)
+        drain(at: now)
+    }
+
+    deinit {
+        parameters.deallocate()
+        pageLists.deallocate()
     }
 
     /// Tells the controller what happened. `now` is read after the last byte of what happened was received.
-    package mutating func handle(_ event: ControllerEvent, at now: Instant) { _ = (event, now) }
+    package mutating func handle(_ event: ControllerEvent, at now: Instant) {
+        route(event, at: now)
+        drain(at: now)
+    }
 
     /// Once after each batch of events, before the effects are performed: work that is better done once than per
     /// event (destaging, channel frames, acknowledgements).
-    package mutating func settle(at now: Instant) { _ = now }
+    package mutating func settle(at now: Instant) {
+        memory.settle(at: now)
+        for unit in failback.due(
+            at: now, isRedundant: pair.condition.paired && pair.condition.serving && !isStopping,
+            units: description.units.indices.lazy.filter { [self] in needsFailback($0) })
+        {
+            server.moveHome(UnitIndex(UInt16(unit)), to: description.units[unit].map.preferred, at: now)
+        }
+        drain(at: now)
+        pair.lamport = memory.lamport
+        pair.settle(at: now)
+        drain(at: now)
+    }
 
     /// When `handle(.tick)` is wanted at the latest.
-    package var nextDeadline: Instant { .never }
+    package var nextDeadline: Instant {
+        min(
+            min(pair.nextDeadline, memory.nextDeadline), min(iscsi.nextDeadline, server.nextDeadline),
+            failback.nextDeadline)
+    }
 
     /// Where the next bytes of a stream go. An empty vector: do not read until `resumeReceive`.
-    package mutating func receiveTargets(_ stream: StreamID, into vector: inout ByteVector) { _ = stream }
+    package mutating func receiveTargets(_ stream: StreamID, into vector: inout ByteVector) {
+        if isChannel(stream) {
+            pair.receiveTargets(stream, into: &vector)
+        } else {
+            iscsi.receiveTargets(stream, into: &vector)
+        }
+    }
 
     /// The next bytes to send on a stream; the same ones again until `transmitted` says how many left.
-    package mutating func transmitSources(_ stream: StreamID, into vector: inout ByteVector) { _ = stream }
+    package mutating func transmitSources(_ stream: StreamID, into vector: inout ByteVector) {
+        if isChannel(stream) {
+            pair.transmitSources(stream, into: &vector)
+        } else {
+            iscsi.transmitSources(stream, into: &vector)
+        }
+    }
 
-    /// The state of everything, as a value to keep.
-    package func status(at now: Instant) -> ControllerStatus { ControllerStatus() }
+    func isChannel(_ stream: StreamID) -> Bool {
+        for channel in channelStreams where channel == stream { return true }
+        return false
+    }
+
+    /// This controller is home of a unit that prefers the other one.
+    private func needsFailback(_ unit: Int) -> Bool {
+        description.units[unit].map.preferred != id && memory.home(of: UnitIndex(UInt16(unit))) == id
+    }
+}
+
+/// Bounds of a controller as a whole.
+package enum ControllerLimits {
+    /// Command slots: parameter pages, page lists and block operations each have as many.
+    package static var commands: Int { 1024 }
+    /// Sessions, and so nexuses.
+    package static var sessions: Int { 256 }
 }
 
 /// What a driver found before it made the controller.

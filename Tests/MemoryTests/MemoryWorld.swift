@@ -1,0 +1,292 @@
+import BlockModel
+import CopyModule
+import Memory
+import PagingFormats
+import Primitives
+
+/// Two memories with their copy modules, one shared device, a channel and a window, in virtual time: everything that is
+/// not under test is as simple as it can be, and drawn from one seed.
+final class MemoryWorld {
+    static let unitSectors: UInt64 = 8192
+    static let tokens = 32
+
+    /// One controller's memory: the region survives `restart`, the engine does not.
+    final class Node {
+        let id: ControllerID
+        let layout = RegionLayout(frames: 1024, mirrorFrames: 512)
+        let region: UnsafeMutableRawPointer
+        let lists: PageLists
+        let frames: Frames
+        var memory: MemoryEngine
+        var copy: CopyEngine
+        var inbox: [(PagingMessage, [UInt8]?)] = []
+        var reports: [MembershipReport] = []
+        var responses: [BlockResponse] = []
+        var transfers: [StorageRequest] = []
+        var isAlive = true
+
+        init(_ id: ControllerID, region: UnsafeMutableRawPointer?) {
+            self.id = id
+            self.region = region ?? .allocate(byteCount: layout.bytes, alignment: 4096)
+            if region == nil { self.region.initializeMemory(as: UInt8.self, repeating: 0, count: layout.bytes) }
+            lists = PageLists(base: .allocate(capacity: MemoryWorld.tokens * 64), count: MemoryWorld.tokens)
+            frames = Frames(
+                base: self.region + layout.frameOffset, count: layout.frames, parameters: self.region, parameterCount: 0)
+            var policy = Policy.standard
+            policy.rows[0].destageAge = .milliseconds(20)
+            policy.rows[1].destageAge = .milliseconds(20)
+            let map = UnitMap(
+                sectors: MemoryWorld.unitSectors, device: DeviceIndex(0), dataOffset: 1 << 20, stateOffset: 64 << 10,
+                preferred: .a, policy: policy)
+            memory = MemoryEngine(
+                configuration: MemoryConfiguration(controller: id, arrayID: 7, units: [map], deviceCount: 1),
+                region: self.region, layout: layout, frames: frames, lists: lists, at: .zero)
+            copy = CopyEngine(region: self.region, layout: layout)
+        }
+    }
+
+    var nodes: [Node]
+    var device = [UInt8](repeating: 0, count: (1 << 20) + Int(unitSectors) * 512)
+    var random: SeededRandom
+    var now = Instant(nanoseconds: 1_000_000_000)
+    var usesWindow: Bool
+    /// Whether the two still are each other's partners: copies and messages pass.
+    var isLinked = true
+
+    init(seed: UInt64, usesWindow: Bool) {
+        random = SeededRandom(seed: seed)
+        self.usesWindow = usesWindow
+        nodes = [Node(.a, region: nil), Node(.b, region: nil)]
+    }
+
+    func restart(_ id: ControllerID) {
+        let old = nodes[Int(id.rawValue)]
+        nodes[Int(id.rawValue)] = Node(id, region: old.region)
+    }
+
+    func order(_ id: ControllerID, _ order: MembershipOrder) {
+        let node = nodes[Int(id.rawValue)]
+        switch order {
+        case .channelUp(_, let window):
+            node.copy.channel(up: true)
+            _ = window
+        case .channelDown: node.copy.channel(up: false)
+        case .window(let open): node.copy.window(open: open)
+        case .adoptMirror, .abandonCatchUp, .catchUp, .void: node.copy.reset()
+        case .serve(let condition): if !condition.paired && !condition.joining { node.copy.reset() }
+        default: break
+        }
+        node.memory.handle(order, at: now)
+        settle()
+    }
+
+    func request(_ id: ControllerID, _ request: BlockRequest) {
+        nodes[Int(id.rawValue)].memory.handle(request, at: now)
+        settle()
+    }
+
+    /// One batch on both sides: effects are routed until nothing more comes at this instant.
+    func settle() {
+        for node in nodes where node.isAlive {
+            node.memory.settle(at: now)
+            route(node)
+        }
+    }
+
+    private func route(_ node: Node) {
+        let partner = nodes[Int(node.id.partner.rawValue)]
+        var isBusy = true
+        while isBusy {
+            isBusy = false
+            while let effect = node.memory.effects.popFirst() {
+                isBusy = true
+                perform(effect, node, partner)
+            }
+            while let effect = node.copy.effects.popFirst() {
+                isBusy = true
+                switch effect {
+                case .place(let placement):
+                    let ok = usesWindow && isLinked
+                    if ok { place(placement, from: node, to: partner) }
+                    node.copy.placed(token: placement.token, ok: ok)
+                case .send(let message, let data): send(message, data, to: partner)
+                case .copied(let frame): node.memory.copied(frame, at: now)
+                }
+            }
+            while let response = node.memory.responses.popFirst() { node.responses.append(response) }
+        }
+    }
+
+    private func perform(_ effect: MemoryEffect, _ node: Node, _ partner: Node) {
+        switch effect {
+        case .storage(let request): node.transfers.append(request)
+        case .send(let message, let data, _): send(message, data, to: partner)
+        case .copy(let frame, let slot, let methods):
+            node.copy.copy(
+                frame, to: slot, dma: methods.dma, messaging: methods.messaging, dmaFirst: methods.dmaFirst)
+        case .clear(let slot):
+            if isLinked { FrameHeader.open(at: partner.region + partner.layout.header(Int(slot))) }
+        case .report(let report): node.reports.append(report)
+        case .tornFrame, .deviceFault, .homeChanged: break
+        }
+    }
+
+    private func place(_ placement: WindowPlacement, from: Node, to: Node) {
+        (to.region + to.layout.frame(Int(placement.slot))).copyMemory(
+            from: from.region + from.layout.frame(Int(placement.frame.raw)), byteCount: 4096)
+        (to.region + to.layout.header(Int(placement.slot))).copyMemory(
+            from: from.region + from.layout.header(Int(placement.frame.raw)), byteCount: 128)
+    }
+
+    private func send(_ message: PagingMessage, _ data: UnsafeRawPointer?, to: Node) {
+        guard isLinked, to.isAlive else { return }
+        let bytes = data.map { [UInt8](UnsafeRawBufferPointer(start: $0, count: Int(message.dataLength))) }
+        to.inbox.append((message, bytes))
+    }
+
+    /// Something that is under way arrives: a message, or a device completion; false when nothing is.
+    func step() -> Bool {
+        now = now + .microseconds(100)
+        var choices: [(Node, Bool)] = []
+        for node in nodes where node.isAlive {
+            if !node.inbox.isEmpty { choices.append((node, true)) }
+            if !node.transfers.isEmpty { choices.append((node, false)) }
+        }
+        guard !choices.isEmpty else { return false }
+        let (node, isMessage) = choices[Int(random.below(UInt64(choices.count)))]
+        if isMessage {
+            let (message, data) = node.inbox.removeFirst()
+            if message.kind == .writePage && message.isAnswer {
+                node.copy.answered(message)
+            } else if let data {
+                data.withUnsafeBytes { node.memory.deliver(message, data: $0.baseAddress, at: now) }
+            } else {
+                node.memory.deliver(message, data: nil, at: now)
+            }
+        } else {
+            let index = Int(random.below(UInt64(node.transfers.count)))
+            complete(node, node.transfers.remove(at: index))
+        }
+        settle()
+        return true
+    }
+
+    private func complete(_ node: Node, _ request: StorageRequest) {
+        var at = Int(request.offset)
+        for index in 0..<Int(request.sliceCount) {
+            let slice = request.slices[index]
+            device.withUnsafeMutableBytes { bytes in
+                guard let base = bytes.baseAddress else { return }
+                if request.kind == .write {
+                    (base + at).copyMemory(from: slice.base, byteCount: slice.count)
+                } else if request.kind == .read {
+                    slice.base.copyMemory(from: base + at, byteCount: slice.count)
+                }
+            }
+            at += slice.count
+        }
+        node.memory.handle(StorageCompletion(id: request.id, fault: nil), at: now)
+    }
+
+    /// Lets time pass until `done`, at most `limit` steps; false when it never was.
+    func run(limit: Int = 200_000, until done: () -> Bool) -> Bool {
+        for _ in 0..<limit {
+            if done() { return true }
+            if !step() {
+                now = now + .milliseconds(5)
+                settle()
+            }
+        }
+        return done()
+    }
+
+    func paired(epoch: UInt32) -> ServiceCondition {
+        ServiceCondition(serving: true, paired: true, joining: false, epoch: epoch, leaseEnd: .never)
+    }
+
+    func solo(epoch: UInt32) -> ServiceCondition {
+        ServiceCondition(serving: true, paired: false, joining: false, epoch: epoch, leaseEnd: .never)
+    }
+}
+
+/// The user of the two memories: writes and reads of whole extents with known contents, one at a time an extent.
+final class MemoryUser {
+    let world: MemoryWorld
+    var expected = [UInt8](repeating: 0, count: Int(MemoryWorld.unitSectors))
+    var nextTag: UInt8 = 1
+
+    init(_ world: MemoryWorld) { self.world = world }
+
+    private func take(_ node: MemoryWorld.Node, _ token: BlockToken) -> BlockResponse? {
+        for (index, response) in node.responses.enumerated() {
+            switch response {
+            case .pagesReady(let each, _) where each == token, .completed(let each, _) where each == token:
+                node.responses.remove(at: index)
+                return response
+            default: continue
+            }
+        }
+        return nil
+    }
+
+    private func wait(_ node: MemoryWorld.Node, _ token: BlockToken) -> BlockResponse? {
+        var answer: BlockResponse?
+        _ = world.run {
+            answer = take(node, token)
+            return answer != nil
+        }
+        return answer
+    }
+
+    /// Writes an extent through a controller; false when it did not complete well.
+    func write(_ id: ControllerID, start: UInt64, count: UInt32, durable: Bool = false) -> Bool {
+        let node = world.nodes[Int(id.rawValue)]
+        let token = BlockToken(slot: 3)
+        world.request(id, .prepareWrite(token, UnitIndex(0), BlockExtent(start: start, count: count)))
+        guard case .pagesReady(_, let run)? = wait(node, token) else { return false }
+        let tag = nextTag
+        nextTag = nextTag == 255 ? 1 : nextTag + 1
+        var position = 0
+        while position < Int(run.count) {
+            let (base, length) = run.piece(at: position, frames: node.frames, lists: node.lists)
+            base.initializeMemory(as: UInt8.self, repeating: tag, count: length)
+            position += length
+        }
+        world.request(id, .commitWrite(token, durable: durable))
+        guard case .completed(_, let fault)? = wait(node, token), fault == nil else { return false }
+        for sector in start..<(start + UInt64(count)) { expected[Int(sector)] = tag }
+        return true
+    }
+
+    /// Reads an extent through a controller; answers the first sector that is wrong, nil when all are right, -1 when the
+    /// read did not complete.
+    func mismatch(_ id: ControllerID, start: UInt64, count: UInt32) -> Int? {
+        let node = world.nodes[Int(id.rawValue)]
+        let token = BlockToken(slot: 4)
+        world.request(id, .read(token, UnitIndex(0), BlockExtent(start: start, count: count), sequential: false))
+        guard case .pagesReady(_, let run)? = wait(node, token) else { return -1 }
+        var wrong: Int?
+        var position = 0
+        while position < Int(run.count) {
+            let (base, length) = run.piece(at: position, frames: node.frames, lists: node.lists)
+            for offset in stride(from: 0, to: length, by: 512) {
+                let sector = Int(start) + (position + offset) / 512
+                let bytes = UnsafeRawBufferPointer(start: base + offset, count: 512)
+                if wrong == nil && !bytes.allSatisfy({ $0 == expected[sector] }) { wrong = sector }
+            }
+            position += length
+        }
+        world.request(id, .release(token))
+        return wrong
+    }
+
+    /// Reads the whole unit.
+    func audit(_ id: ControllerID) -> Int? {
+        var sector: UInt64 = 0
+        while sector < MemoryWorld.unitSectors {
+            if let wrong = mismatch(id, start: sector, count: 512) { return wrong }
+            sector += 512
+        }
+        return nil
+    }
+}
