@@ -55,16 +55,6 @@ package enum ControllerEffect {
     case log(LogEntry)
 }
 
-/// Why a controller gives up its life.
-package enum RestartReason: UInt8, Sendable {
-    case lostMembership, witnessNamesPartner, joinFailed
-}
-
-/// Why a start is refused.
-package enum RefusalReason: UInt8, Sendable {
-    case witnessDamaged, foreignPair, epochWentBack, lineageUnknown, featureLevelUnknown, memoryLost
-}
-
 /// One line for people: a code that the driver turns into a sentence, and two numbers.
 package struct LogEntry: Sendable {
     package enum Code: UInt8, Sendable {

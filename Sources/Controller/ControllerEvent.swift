@@ -54,14 +54,3 @@ package enum ControllerEvent {
     /// A deadline passed (`nextDeadline`).
     case tick
 }
-
-/// What the witness answered.
-package enum WitnessAnswer: Sendable, Equatable {
-    case record(WitnessRecord)
-    /// There is no record (a new array).
-    case none
-    /// The witness cannot be reached; nothing is known.
-    case unreachable
-    /// Both slots are damaged: an operator must decide.
-    case damaged
-}

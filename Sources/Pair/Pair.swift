@@ -1,1 +1,0 @@
-// Pair: to be filled.
