@@ -1,4 +1,4 @@
-/// REPORT SUPPORTED OPERATION CODES parameter data (SPC-4 §6.36), a command at a time: the command table walks its rows.
+/// REPORT SUPPORTED OPERATION CODES parameter data (SPC-4 §6.35), a command at a time: the owner walks its table.
 package struct SupportedOperationCode: Sendable {
     package var opcode: UInt8
     /// Nil when the operation code has no service actions.
@@ -46,7 +46,7 @@ package struct SupportedOperationCode: Sendable {
         writer.put(big32: 0x0001_0000)
     }
 
-    /// Command timeouts descriptor (SPC-4 §6.36.4): no nominal time, the recommended one.
+    /// Command timeouts descriptor (SPC-4 §6.35.4): no nominal time, the recommended one.
     private func writeTimeouts(to writer: inout ParameterWriter) {
         writer.put(big16: 0x0A)
         writer.put(big16: 0)

@@ -22,7 +22,7 @@ package enum AsymmetricAccessState: UInt8, Sendable {
     }
 }
 
-/// A target port group descriptor of REPORT TARGET PORT GROUPS (SPC-4 §6.35), with one port.
+/// A target port group descriptor of REPORT TARGET PORT GROUPS (SPC-4 §6.37), with one port.
 package struct TargetPortGroup: Sendable {
     package var identifier: UInt16
     package var relativePort: UInt16
