@@ -1,0 +1,67 @@
+/// Standard INQUIRY data (SPC-4 §6.6.2), 96 bytes.
+package struct StandardInquiryData: Sendable {
+    /// PERIPHERAL QUALIFIER and PERIPHERAL DEVICE TYPE: what answers under the LUN.
+    package enum Peripheral: UInt8, Sendable {
+        /// A direct-access block device is there.
+        case directAccess = 0x00
+        /// A well-known logical unit.
+        case wellKnown = 0x1E
+        /// No logical unit can be there.
+        case absent = 0x7F
+    }
+
+    /// VERSION DESCRIPTOR values (SPC-4 table 143), in the order in which they are reported.
+    package enum VersionDescriptor: UInt16, Sendable, CaseIterable {
+        case sam5 = 0x00A0
+        case spc4 = 0x0460
+        case sbc3 = 0x04C0
+        case iSCSI = 0x0960
+    }
+
+    package var peripheral: Peripheral
+    /// TPGS 01b: implicit asymmetric logical unit access.
+    package var implicitAccess: Bool
+    /// MULTIP: more than one target port.
+    package var multiplePorts: Bool
+    /// T10 VENDOR IDENTIFICATION, ASCII.
+    package var vendor: [UInt8]
+    /// PRODUCT IDENTIFICATION, ASCII.
+    package var product: [UInt8]
+    /// PRODUCT REVISION LEVEL, ASCII.
+    package var revision: [UInt8]
+
+    package init(
+        peripheral: Peripheral, implicitAccess: Bool, multiplePorts: Bool, vendor: [UInt8], product: [UInt8],
+        revision: [UInt8]
+    ) {
+        self.peripheral = peripheral
+        self.implicitAccess = implicitAccess
+        self.multiplePorts = multiplePorts
+        self.vendor = vendor
+        self.product = product
+        self.revision = revision
+    }
+
+    /// Bytes of the data.
+    package static var length: Int { 96 }
+
+    /// Appends the data.
+    package func write(to writer: inout ParameterWriter) {
+        writer.put(peripheral.rawValue)
+        writer.put(0)
+        writer.put(0x06)
+        // HISUP, RESPONSE DATA FORMAT 2h.
+        writer.put(0x12)
+        writer.put(UInt8(Self.length - 5))
+        writer.put(implicitAccess ? 0x10 : 0)
+        writer.put(multiplePorts ? 0x10 : 0)
+        // CMDQUE.
+        writer.put(0x02)
+        writer.put(ascii: vendor, width: 8)
+        writer.put(ascii: product, width: 16)
+        writer.put(ascii: revision, width: 4)
+        writer.zeros(upTo: 58)
+        for descriptor in VersionDescriptor.allCases { writer.put(big16: descriptor.rawValue) }
+        writer.zeros(upTo: Self.length)
+    }
+}

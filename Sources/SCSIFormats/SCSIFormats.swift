@@ -1,1 +1,0 @@
-// SCSIFormats: to be filled.

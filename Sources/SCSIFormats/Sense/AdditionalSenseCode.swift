@@ -1,0 +1,51 @@
+/// Sense keys (SPC-4 §4.5.6).
+package enum SenseKey: UInt8, Sendable {
+    case noSense = 0x0
+    case recoveredError = 0x1
+    case notReady = 0x2
+    case mediumError = 0x3
+    case hardwareError = 0x4
+    case illegalRequest = 0x5
+    case unitAttention = 0x6
+    case dataProtect = 0x7
+    case blankCheck = 0x8
+    case vendorSpecific = 0x9
+    case copyAborted = 0xA
+    case abortedCommand = 0xB
+    case volumeOverflow = 0xD
+    case miscompare = 0xE
+    case completed = 0xF
+}
+
+/// ADDITIONAL SENSE CODE and ADDITIONAL SENSE CODE QUALIFIER as one number, code in the high byte (SPC-4 annex E). The
+/// names are the standard's; only codes that the device server uses have one.
+package struct AdditionalSenseCode: Hashable, Sendable {
+    package var raw: UInt16
+    package init(raw: UInt16) { self.raw = raw }
+    package init(_ code: UInt8, _ qualifier: UInt8) { raw = UInt16(code) << 8 | UInt16(qualifier) }
+    package var code: UInt8 { UInt8(raw >> 8) }
+    package var qualifier: UInt8 { UInt8(truncatingIfNeeded: raw) }
+
+    package static var noAdditionalSenseInformation: Self { Self(0x00, 0x00) }
+    package static var asymmetricAccessStateTransition: Self { Self(0x04, 0x0A) }
+    package static var writeError: Self { Self(0x0C, 0x00) }
+    package static var unrecoveredReadError: Self { Self(0x11, 0x00) }
+    package static var parameterListLengthError: Self { Self(0x1A, 0x00) }
+    package static var miscompareDuringVerify: Self { Self(0x1D, 0x00) }
+    package static var invalidCommandOperationCode: Self { Self(0x20, 0x00) }
+    package static var logicalBlockAddressOutOfRange: Self { Self(0x21, 0x00) }
+    package static var invalidFieldInCDB: Self { Self(0x24, 0x00) }
+    package static var logicalUnitNotSupported: Self { Self(0x25, 0x00) }
+    package static var invalidFieldInParameterList: Self { Self(0x26, 0x00) }
+    package static var writeProtected: Self { Self(0x27, 0x00) }
+    package static var logicalUnitSoftwareWriteProtected: Self { Self(0x27, 0x02) }
+    package static var spaceAllocationFailedWriteProtect: Self { Self(0x27, 0x07) }
+    package static var powerOnResetOrBusDeviceReset: Self { Self(0x29, 0x00) }
+    package static var busDeviceResetFunctionOccurred: Self { Self(0x29, 0x03) }
+    package static var iTNexusLossOccurred: Self { Self(0x29, 0x07) }
+    package static var modeParametersChanged: Self { Self(0x2A, 0x01) }
+    package static var asymmetricAccessStateChanged: Self { Self(0x2A, 0x06) }
+    package static var commandsClearedByAnotherInitiator: Self { Self(0x2F, 0x00) }
+    package static var savingParametersNotSupported: Self { Self(0x39, 0x00) }
+    package static var internalTargetFailure: Self { Self(0x44, 0x00) }
+}

@@ -1,0 +1,129 @@
+import SAM
+import SCSIFormats
+
+/// Which code performs a command.
+package enum CommandHandler: UInt8, Sendable {
+    case testUnitReady, requestSense, inquiry, reportLUNs
+    case readCapacity10, readCapacity16
+    case modeSense, modeSelect
+    case read, write, writeAndVerify, verify, preFetch, synchronizeCache
+    case startStopUnit
+    case reportTargetPortGroups, reportSupportedOperationCodes, reportSupportedTaskManagementFunctions
+}
+
+/// What holds for a command beside its CDB.
+package struct CommandTraits: OptionSet, Sendable {
+    package var rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    /// It runs without the unit's state pointer.
+    package static var stateless: Self { Self(rawValue: 1) }
+    /// A pending unit attention does not stop it (SAM-6 §5.14).
+    package static var attentionExempt: Self { Self(rawValue: 2) }
+    /// It changes the medium: refused on a write-protected unit.
+    package static var writes: Self { Self(rawValue: 4) }
+    /// It exists only in an array of two controllers.
+    package static var pair: Self { Self(rawValue: 8) }
+    /// The operation code has service actions; the row is one of them.
+    package static var serviceAction: Self { Self(rawValue: 16) }
+}
+
+/// One command: everything that dispatch, CDB checks and REPORT SUPPORTED OPERATION CODES know of it.
+package struct CommandRow: Sendable {
+    /// CDB USAGE DATA (SPC-4 §6.35.3): operation code, service action, and a one for each bit that is evaluated. Only
+    /// the first `length` bytes count.
+    package var usage: InlineArray<16, UInt8>
+    /// Bytes of the CDB.
+    package var length: UInt8
+    package var handler: CommandHandler
+    package var traits: CommandTraits
+    /// Byte of the ALLOCATION LENGTH or PARAMETER LIST LENGTH field, and its width; width 0: there is none.
+    package var lengthField: (byte: UInt8, width: UInt8)
+    /// RECOMMENDED COMMAND TIMEOUT in seconds.
+    package var timeout: UInt32
+    package var name: StaticString
+    /// Where the standard describes it.
+    package var clause: StaticString
+
+    package var opcode: UInt8 { usage[0] }
+    package var serviceAction: UInt16? { traits.contains(.serviceAction) ? UInt16(usage[1] & 0x1F) : nil }
+
+    /// A row from its usage data in hexadecimal, bytes separated by spaces.
+    init(
+        _ hexadecimal: StaticString, _ handler: CommandHandler, _ traits: CommandTraits,
+        length field: (UInt8, UInt8) = (0, 0), timeout: UInt32 = 30, _ name: StaticString, _ clause: StaticString
+    ) {
+        usage = InlineArray(repeating: 0)
+        var digits = 0
+        for index in 0..<hexadecimal.utf8CodeUnitCount {
+            guard let digit = Self.digit(hexadecimal.utf8Start[index]) else { continue }
+            precondition(digits < 32, "usage data of a command row is longer than 16 bytes")
+            usage[digits / 2] = usage[digits / 2] << 4 | digit
+            digits += 1
+        }
+        self.length = UInt8(digits / 2)
+        self.handler = handler
+        self.traits = traits
+        lengthField = field
+        self.timeout = timeout
+        self.name = name
+        self.clause = clause
+    }
+
+    private static func digit(_ character: UInt8) -> UInt8? {
+        switch character {
+        case 0x30...0x39: character - 0x30
+        case 0x41...0x46: character - 0x37
+        default: nil
+        }
+    }
+
+    /// The allocation or parameter list length that `cdb` gives.
+    package func lengthValue(_ cdb: CDB) -> UInt32 {
+        let at = Int(lengthField.byte)
+        switch lengthField.width {
+        case 1: return UInt32(cdb[at])
+        case 2: return UInt32(cdb.big16(at))
+        case 4: return cdb.big32(at)
+        default: return 0
+        }
+    }
+
+    /// The first reserved bit that `cdb` sets: a field pointer's byte and bit.
+    package func violation(_ cdb: CDB) -> (byte: Int, bit: Int)? {
+        for index in 1..<Int(length) {
+            var allowed = usage[index]
+            if index == 1, traits.contains(.serviceAction) { allowed |= 0x1F }
+            let wrong = cdb[index] & ~allowed
+            if wrong != 0 { return (index, 7 - wrong.leadingZeroBitCount) }
+        }
+        return nil
+    }
+
+    /// Logical block address and count of a medium access command; the fields' places follow from the CDB's length.
+    package func range(_ cdb: CDB) -> (address: UInt64, blocks: UInt32) {
+        switch length {
+        case 6:
+            let address = UInt64(cdb.big32(0) & 0x1F_FFFF)
+            return (address, cdb[4] == 0 ? 256 : UInt32(cdb[4]))
+        case 10: return (UInt64(cdb.big32(2)), UInt32(cdb.big16(7)))
+        case 12: return (UInt64(cdb.big32(2)), cdb.big32(6))
+        default: return (cdb.big64(2), cdb.big32(10))
+        }
+    }
+
+    /// The byte of the transfer length field, for a field pointer.
+    package var transferLengthByte: Int {
+        switch length {
+        case 6: 4
+        case 10: 7
+        case 12: 6
+        default: 10
+        }
+    }
+
+    /// What REPORT SUPPORTED OPERATION CODES says of it.
+    package var supported: SupportedOperationCode {
+        SupportedOperationCode(
+            opcode: opcode, serviceAction: serviceAction, length: length, usage: usage, timeout: timeout)
+    }
+}

@@ -1,0 +1,166 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// How commands end: completion, CHECK CONDITION, and the ends without a response.
+
+extension DeviceServer {
+    /// Send Command Complete without sense data. `total` is what the CDB transfers.
+    mutating func complete(_ slot: Int, _ status: Status, total: UInt32) {
+        transport.append(.sendCommandComplete(
+            tasks[slot].handle, status, sense: PageRun(parameter: Frames.parameter(slot), count: 0), total: total))
+        end(slot)
+    }
+
+    /// CHECK CONDITION. `total` is what was transferred before.
+    mutating func fail(_ slot: Int, _ sense: SenseData, total: UInt32 = 0) {
+        counters.checkConditions &+= 1
+        let page = frames.pointer(Frames.parameter(slot))
+        page.initializeMemory(as: UInt8.self, repeating: 0, count: SenseData.maxBytes)
+        let count = sense.write(to: page, descriptorFormat: descriptorSense(slot))
+        transport.append(.sendCommandComplete(
+            tasks[slot].handle, .checkCondition, sense: PageRun(parameter: Frames.parameter(slot), count: count),
+            total: total))
+        end(slot)
+    }
+
+    /// D_SENSE of the command's unit.
+    func descriptorSense(_ slot: Int) -> Bool {
+        let unit = Int(tasks[slot].unit)
+        return unit != noUnit && units[unit].flags.contains(.descriptorSense)
+    }
+
+    /// CHECK CONDITION for what went wrong below.
+    mutating func fail(_ slot: Int, _ fault: BlockFault, total: UInt32 = 0) {
+        fail(slot, Self.sense(fault), total: total)
+    }
+
+    /// Sense data of a fault.
+    static func sense(_ fault: BlockFault) -> SenseData {
+        switch fault {
+        case .aborted: SenseData(.abortedCommand, .noAdditionalSenseInformation)
+        case .unreadable: SenseData(.mediumError, .unrecoveredReadError)
+        case .unwritable: SenseData(.mediumError, .writeError)
+        case .deviceGone: SenseData(.hardwareError, .internalTargetFailure)
+        case .spaceExhausted: SenseData(.dataProtect, .spaceAllocationFailedWriteProtect)
+        case .notServing: SenseData(.notReady, .asymmetricAccessStateTransition)
+        }
+    }
+
+    /// The last word about a command that was lost or aborted.
+    mutating func endWithoutCompletion(_ slot: Int) {
+        counters.aborted &+= 1
+        switch tasks[slot].fate {
+        case .cleared:
+            transport.append(.sendCommandComplete(
+                tasks[slot].handle, .taskAborted, sense: PageRun(parameter: Frames.parameter(slot), count: 0),
+                total: 0))
+        case .none, .aborted, .lost: transport.append(.commandEnded(tasks[slot].handle))
+        }
+        end(slot)
+    }
+
+    /// Frees the slot, with everything that the command held.
+    mutating func end(_ slot: Int) {
+        let unit = Int(tasks[slot].unit)
+        releasePages(slot)
+        letStateGo(slot)
+        if tasks[slot].started {
+            units[unit].live -= 1
+            if tasks[slot].attribute == .ordered { units[unit].liveOrdered -= 1 }
+        }
+        if tasks[slot].attribute == .headOfQueue { units[unit].liveHead -= 1 }
+        tasks[slot].phase = .free
+    }
+
+    /// Gives pages back to Memory.
+    mutating func releasePages(_ slot: Int) {
+        if !tasks[slot].holdsPages { return }
+        tasks[slot].holdsPages = false
+        blocks.append(.release(tasks[slot].token))
+    }
+
+    /// Ends a command without completing it, at once or as soon as what it has under way lets it.
+    mutating func abort(_ slot: Int, _ fate: TaskFate) {
+        let phase = tasks[slot].phase
+        tasks[slot].fate = fate == .lost || tasks[slot].fate == .none ? fate : tasks[slot].fate
+        switch phase {
+        case .free: break
+        case .waiting:
+            unlink(slot)
+            endWithoutCompletion(slot)
+        case .reading, .preparing, .committing, .synchronizing:
+            tasks[slot].holdsPages = false
+            tasks[slot].phase = .releasing
+            blocks.append(.release(tasks[slot].token))
+        case .sending, .sendingParameters:
+            // The transport may still be reading the pages, unless the connection is gone.
+            if fate == .lost { endWithoutCompletion(slot) }
+        case .receiving: endWithoutCompletion(slot)
+        case .changingState: if withdrawChange(slot) { endWithoutCompletion(slot) }
+        case .releasing: break
+        }
+    }
+
+    /// Data-In Delivered.
+    mutating func dataInDelivered(_ slot: Int) {
+        let phase = tasks[slot].phase
+        guard phase == .sending || phase == .sendingParameters else { return }
+        releasePages(slot)
+        if tasks[slot].final {
+            end(slot)
+        } else if tasks[slot].fate != .none {
+            endWithoutCompletion(slot)
+        } else if phase == .sending {
+            resume(slot, .nextRead)
+        } else {
+            sendParameters(slot)
+        }
+    }
+
+    /// Data-Out Received.
+    mutating func dataOutReceived(_ slot: Int) {
+        guard tasks[slot].phase == .receiving, Int(tasks[slot].row) < commands.count else { return }
+        switch commands[Int(tasks[slot].row)].handler {
+        case .write, .writeAndVerify: resume(slot, .commit)
+        case .verify: resume(slot, .compare)
+        case .modeSelect: resume(slot, .modeList)
+        case .testUnitReady, .requestSense, .inquiry, .reportLUNs, .readCapacity10, .readCapacity16, .modeSense, .read,
+            .preFetch, .synchronizeCache, .startStopUnit, .reportTargetPortGroups, .reportSupportedOperationCodes,
+            .reportSupportedTaskManagementFunctions:
+            break
+        }
+    }
+
+    /// Pages of a `read` or `prepareWrite`.
+    mutating func pagesReady(_ slot: Int, _ run: PageRun) {
+        switch tasks[slot].phase {
+        case .reading:
+            tasks[slot].holdsPages = true
+            pagesRead(slot, run)
+        case .preparing:
+            tasks[slot].holdsPages = true
+            receivePages(slot, run)
+        case .releasing:
+            // The answer crossed the release, which then needs no answer of its own.
+            endWithoutCompletion(slot)
+        case .free, .waiting, .committing, .synchronizing, .sending, .sendingParameters, .receiving, .changingState:
+            break
+        }
+    }
+
+    /// The end of a block operation.
+    mutating func completed(_ slot: Int, _ fault: BlockFault?) {
+        switch tasks[slot].phase {
+        case .reading, .preparing: fail(slot, fault ?? .deviceGone, total: tasks[slot].moved)
+        case .committing:
+            tasks[slot].holdsPages = false
+            if let fault { fail(slot, fault, total: tasks[slot].moved) } else { committed(slot) }
+        case .synchronizing:
+            if let fault { fail(slot, fault) } else { complete(slot, .good, total: 0) }
+        case .releasing: endWithoutCompletion(slot)
+        case .free, .waiting, .sending, .sendingParameters, .receiving, .changingState: break
+        }
+    }
+}

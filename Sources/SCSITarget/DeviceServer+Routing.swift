@@ -1,0 +1,226 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// The task router and the task set: from a command's arrival to its start (SAM-6 §4.5, §8).
+
+extension DeviceServer {
+    /// A new nexus: every unit tells it so first (POWER ON, RESET, OR BUS DEVICE RESET OCCURRED).
+    mutating func establish(_ nexus: Int, target: UInt16) {
+        guard nexus < maxNexuses else { return }
+        nexusTargets[nexus] = Int32(target)
+        streams.clear(nexus: nexus)
+        for unit in 0..<noUnit { attentions.reset(.powerOnResetOrBusDeviceReset, nexus: nexus, unit: unit) }
+    }
+
+    /// A nexus is gone, after each of its commands.
+    mutating func lose(_ nexus: Int) {
+        guard nexus < maxNexuses else { return }
+        nexusTargets[nexus] = -1
+        attentions.clear(nexus: nexus)
+        streams.clear(nexus: nexus)
+    }
+
+    /// The ordinal of the unit that a LUN field names.
+    func route(_ lun: UInt64) -> Int {
+        guard case .unit(let number) = LogicalUnitAddress(field: lun) else { return noUnit }
+        return lunOrdinals[UInt64(number)].map(Int.init) ?? noUnit
+    }
+
+    /// SCSI Command Received.
+    mutating func receive(_ command: SCSICommand) {
+        let slot = command.handle.slot
+        guard slot < tasks.capacity, Int(command.nexus.raw) < maxNexuses else {
+            transport.append(.sendCommandComplete(
+                command.handle, .taskSetFull, sense: PageRun(parameter: Frames.parameter(slot), count: 0), total: 0))
+            return
+        }
+        precondition(tasks[slot].phase == .free, "a command came in a slot whose command has not ended")
+        counters.commands &+= 1
+        sequence += 1
+        let unit = route(command.lun)
+        var task = CommandTask()
+        task.handle = command.handle
+        task.cdb = command.cdb
+        task.lun = command.lun
+        task.sequence = sequence
+        task.dataInLength = command.dataInLength
+        task.dataOutLength = command.dataOutLength
+        task.unit = UInt16(unit)
+        task.nexus = command.nexus.raw
+        task.row = commands.look(up: command.cdb)
+        task.attribute = command.attribute
+        task.phase = .waiting
+        tasks[slot] = task
+        if command.attribute == .headOfQueue { units[unit].liveHead += 1 }
+        if units[unit].firstWaiting < 0, isReady(slot), allowed(slot, dormantAhead: false, orderedAhead: false) {
+            start(slot)
+        } else {
+            wait(slot, .start)
+        }
+        settle(unit)
+    }
+
+    /// Whether a command runs under the unit's state pointer. One that is not known does too: its sense data depend on
+    /// pending unit attentions.
+    func needsState(_ slot: Int) -> Bool {
+        let row = Int(tasks[slot].row)
+        if Int(tasks[slot].unit) == noUnit { return false }
+        return row >= commands.count || !commands[row].traits.contains(.stateless)
+    }
+
+    /// Whether controller and unit let a waiting command go on.
+    func isReady(_ slot: Int) -> Bool {
+        guard isServing else { return false }
+        if !needsState(slot) { return true }
+        let unit = Int(tasks[slot].unit)
+        return units[unit].pointer == .granted && units[unit].firstChange < 0
+    }
+
+    /// Whether the task attributes let a command start (SAM-6 §8.7): HEAD OF QUEUE at once; ORDERED after every older
+    /// command; SIMPLE after every older ORDERED and every HEAD OF QUEUE command.
+    func allowed(_ slot: Int, dormantAhead: Bool, orderedAhead: Bool) -> Bool {
+        let unit = Int(tasks[slot].unit)
+        switch tasks[slot].attribute {
+        case .headOfQueue: return true
+        case .ordered: return units[unit].live == 0 && units[unit].liveHead == 0 && !dormantAhead
+        case .simple, .aca: return units[unit].liveOrdered == 0 && units[unit].liveHead == 0 && !orderedAhead
+        }
+    }
+
+    /// Puts a command at the end of its unit's waiting list.
+    mutating func wait(_ slot: Int, _ resume: TaskResume) {
+        let unit = Int(tasks[slot].unit)
+        counters.held &+= 1
+        tasks[slot].phase = .waiting
+        tasks[slot].resume = resume
+        beginPatience(slot)
+        tasks[slot].next = -1
+        tasks[slot].previous = units[unit].lastWaiting
+        if units[unit].lastWaiting < 0 {
+            units[unit].firstWaiting = Int32(slot)
+        } else {
+            tasks[Int(units[unit].lastWaiting)].next = Int32(slot)
+        }
+        units[unit].lastWaiting = Int32(slot)
+    }
+
+    /// Takes a command out of the waiting list.
+    mutating func unlink(_ slot: Int) {
+        let unit = Int(tasks[slot].unit)
+        let next = tasks[slot].next
+        let previous = tasks[slot].previous
+        if previous < 0 { units[unit].firstWaiting = next } else { tasks[Int(previous)].next = next }
+        if next < 0 { units[unit].lastWaiting = previous } else { tasks[Int(next)].previous = previous }
+        tasks[slot].next = -1
+        tasks[slot].previous = -1
+    }
+
+    /// The command's patience begins now.
+    mutating func beginPatience(_ slot: Int) {
+        tasks[slot].deadline = now + patience
+        if tasks[slot].deadline < deadline { deadline = tasks[slot].deadline }
+    }
+
+    /// Lets go on what may go on in a unit's waiting list; true when something did.
+    private mutating func pump(_ unit: Int) -> Bool {
+        var progress = false
+        var dormantAhead = false
+        var orderedAhead = false
+        var at = units[unit].firstWaiting
+        while at >= 0 {
+            let slot = Int(at)
+            at = tasks[slot].next
+            let starts = tasks[slot].resume == .start
+            if isReady(slot),
+                !starts || allowed(slot, dormantAhead: dormantAhead, orderedAhead: orderedAhead)
+            {
+                unlink(slot)
+                proceed(slot)
+                progress = true
+            } else if starts {
+                dormantAhead = true
+                if tasks[slot].attribute == .ordered { orderedAhead = true }
+            }
+        }
+        return progress
+    }
+
+    /// Goes on where a command waited.
+    private mutating func proceed(_ slot: Int) {
+        switch tasks[slot].resume {
+        case .start: start(slot)
+        case .nextRead, .commit, .compare, .modeList:
+            takeState(slot)
+            goOn(slot)
+        }
+    }
+
+    /// Goes on with `resume` at once if the unit lets it, or waits for it.
+    mutating func resume(_ slot: Int, _ resume: TaskResume) {
+        if isReady(slot) {
+            tasks[slot].resume = resume
+            takeState(slot)
+            goOn(slot)
+        } else {
+            wait(slot, resume)
+        }
+    }
+
+    private mutating func goOn(_ slot: Int) {
+        switch tasks[slot].resume {
+        case .start: break
+        case .nextRead: readNext(slot)
+        case .commit: commit(slot)
+        case .compare: verifyReceived(slot)
+        case .modeList: modeListReceived(slot)
+        }
+    }
+
+    /// After every event: what may start, starts; the state pointer goes where it is wanted; task management that has
+    /// nothing left to wait for is answered.
+    mutating func settle(_ unit: Int) {
+        while units[unit].firstWaiting >= 0, pump(unit) {}
+        if unit != noUnit { movePointer(unit) }
+        if management.count > 0 { answerManagement() }
+    }
+
+    mutating func settleAll() { for unit in 0..<units.capacity { settle(unit) } }
+
+    /// The command relies on the state pointer from here on.
+    mutating func takeState(_ slot: Int) {
+        if tasks[slot].holdsState || !needsState(slot) { return }
+        tasks[slot].holdsState = true
+        units[Int(tasks[slot].unit)].executing += 1
+    }
+
+    /// It relies on it no longer: it waits for its host, or it ends.
+    mutating func letStateGo(_ slot: Int) {
+        if !tasks[slot].holdsState { return }
+        tasks[slot].holdsState = false
+        units[Int(tasks[slot].unit)].executing -= 1
+    }
+
+    /// Ends waiting commands whose patience is over; those that only wait for their turn go on waiting.
+    mutating func expire() {
+        deadline = .never
+        for slot in 0..<tasks.capacity {
+            let waits = tasks[slot].phase == .waiting
+            guard waits || (tasks[slot].phase == .changingState && tasks[slot].fate == .none) else { continue }
+            if tasks[slot].deadline > now {
+                if tasks[slot].deadline < deadline { deadline = tasks[slot].deadline }
+            } else if waits, isReady(slot) {
+                beginPatience(slot)
+            } else if waits || withdrawChange(slot) {
+                if waits { unlink(slot) }
+                counters.expired &+= 1
+                fail(slot, SenseData(.notReady, .asymmetricAccessStateTransition))
+            } else {
+                // Its change is being committed: the answer comes from there.
+                tasks[slot].deadline = .never
+            }
+        }
+        settleAll()
+    }
+}

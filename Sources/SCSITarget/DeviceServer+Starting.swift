@@ -1,0 +1,101 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// From a command's start to its handler: the checks that all commands share, in their order.
+
+extension DeviceServer {
+    /// Starts a command: unit attention, operation code, CDB, write protection, handler.
+    mutating func start(_ slot: Int) {
+        let unit = Int(tasks[slot].unit)
+        tasks[slot].started = true
+        units[unit].live += 1
+        if tasks[slot].attribute == .ordered { units[unit].liveOrdered += 1 }
+        if unit == noUnit {
+            startWithoutUnit(slot)
+            return
+        }
+        takeState(slot)
+        let index = tasks[slot].row
+        let known = Int(index) < commands.count
+        if !known || !commands[Int(index)].traits.contains(.attentionExempt),
+            let code = attentions.take(nexus: Int(tasks[slot].nexus), unit: unit)
+        {
+            counters.unitAttentions &+= 1
+            fail(slot, SenseData(.unitAttention, code))
+            return
+        }
+        guard known else {
+            fail(slot, Self.unknown(index))
+            return
+        }
+        if let violation = commands[Int(index)].violation(tasks[slot].cdb) {
+            fail(slot, .invalidField(inCDB: violation.byte, bit: violation.bit))
+            return
+        }
+        if commands[Int(index)].traits.contains(.writes), let sense = writeProtection(unit) {
+            fail(slot, sense)
+            return
+        }
+        perform(slot, commands[Int(index)].handler)
+    }
+
+    /// Sense data of an operation code or service action that is not in the table.
+    static func unknown(_ index: UInt8) -> SenseData {
+        index == CommandTable.unknownServiceAction
+            ? .invalidField(inCDB: 1, bit: 4) : SenseData(.illegalRequest, .invalidCommandOperationCode)
+    }
+
+    /// Why a unit refuses writes, nil when it does not.
+    func writeProtection(_ unit: Int) -> SenseData? {
+        if units[unit].readOnly { return SenseData(.dataProtect, .writeProtected) }
+        if units[unit].flags.contains(.softwareWriteProtect) {
+            return SenseData(.dataProtect, .logicalUnitSoftwareWriteProtected)
+        }
+        return nil
+    }
+
+    private mutating func perform(_ slot: Int, _ handler: CommandHandler) {
+        switch handler {
+        case .read: startRead(slot)
+        case .write, .writeAndVerify: startWrite(slot)
+        case .verify: startVerify(slot)
+        case .preFetch: startPreFetch(slot)
+        case .synchronizeCache: startSynchronize(slot)
+        case .testUnitReady: complete(slot, .good, total: 0)
+        case .startStopUnit: startStop(slot)
+        case .modeSelect: startModeSelect(slot)
+        case .requestSense: requestSense(slot)
+        case .inquiry, .reportLUNs, .readCapacity10, .readCapacity16, .modeSense, .reportTargetPortGroups,
+            .reportSupportedOperationCodes, .reportSupportedTaskManagementFunctions:
+            sendParameters(slot)
+        }
+    }
+
+    /// A command to a LUN without a unit: the REPORT LUNS well-known logical unit, LUN 0 where there is none (it must
+    /// answer INQUIRY and REPORT LUNS, SAM-6 §4.8.2), or nothing at all.
+    private mutating func startWithoutUnit(_ slot: Int) {
+        let isWellKnown = LogicalUnitAddress(field: tasks[slot].lun) == .reportLUNs
+        let notSupported = SenseData(.illegalRequest, .logicalUnitNotSupported)
+        let index = tasks[slot].row
+        guard Int(index) < commands.count else {
+            fail(slot, isWellKnown ? Self.unknown(index) : notSupported)
+            return
+        }
+        if let violation = commands[Int(index)].violation(tasks[slot].cdb) {
+            fail(slot, .invalidField(inCDB: violation.byte, bit: violation.bit))
+            return
+        }
+        switch commands[Int(index)].handler {
+        case .inquiry: sendParameters(slot)
+        case .reportLUNs where isWellKnown || tasks[slot].lun == 0: sendParameters(slot)
+        case .requestSense: requestSense(slot)
+        case .testUnitReady where isWellKnown: complete(slot, .good, total: 0)
+        case .testUnitReady, .reportLUNs, .readCapacity10, .readCapacity16, .modeSense, .modeSelect, .read, .write,
+            .writeAndVerify, .verify, .preFetch, .synchronizeCache, .startStopUnit, .reportTargetPortGroups,
+            .reportSupportedOperationCodes, .reportSupportedTaskManagementFunctions:
+            fail(slot, isWellKnown ? SenseData(.illegalRequest, .invalidCommandOperationCode) : notSupported)
+        }
+    }
+}

@@ -1,0 +1,170 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+/// The SCSI device server of one controller, with its task router and task manager (SAM-6 §4.5): commands of a
+/// transport come in, requests to Memory and words to the transport go out. It decides everything that SCSI says
+/// about a command and moves no byte of block data itself.
+///
+/// Who may answer, and until when, is the service condition's matter; what all controllers must agree on (home, mode
+/// parameters, events) is in the unit's state block, which it reads under a pointer: a command is started only while
+/// the pointer is here, and counted, so that the pointer can leave as soon as nothing relies on it. A command that
+/// waits for its host relies on nothing.
+package struct DeviceServer: ~Copyable {
+    /// Words to the transport, in order; the controller empties it after each call.
+    package var transport = Queue<TransportRequest>(capacity: 256)
+    /// Requests to Memory, in order; the controller empties it after each call.
+    package var blocks = Queue<BlockRequest>(capacity: 256)
+    package var counters = DeviceServerCounters()
+
+    let controller: ControllerID
+    let controllers: Int
+    let patience: Interval
+    let maxNexuses: Int
+    let frames: Frames
+    let lists: PageLists
+    let identity: Identity
+    let commands: CommandTable
+
+    var tasks: Table<CommandTask>
+    /// One a unit, and one more for commands to LUNs that are not there.
+    var units: Table<LogicalUnit>
+    var changes: Table<StateChange>
+    var management: Table<TaskManagement>
+    /// Target of each nexus; -1 where there is none.
+    var nexusTargets: Table<Int32>
+    var attentions: UnitAttentions
+    var streams: ReadStreams
+    /// Ordinal by LUN, and by unit index.
+    var lunOrdinals: KeyIndex
+    var unitOrdinals: KeyIndex
+
+    var condition = ServiceCondition.stopped
+    /// `paired` when hosts were last answered; nil before.
+    var lastPaired: Bool?
+    /// The present call's time.
+    var now = Instant.zero
+    /// No later than the first end of a waiting command's patience.
+    var deadline = Instant.never
+    /// Arrivals so far.
+    var sequence: UInt64 = 0
+
+    /// - Parameters:
+    ///   - frames: where page frames and parameter pages are.
+    ///   - lists: the page lists of the command slots, at least `maxCommands`.
+    package init(configuration: DeviceServerConfiguration, frames: Frames, lists: PageLists) {
+        precondition(configuration.maxCommands <= frames.parameterCount, "a command slot has no parameter page")
+        precondition(configuration.maxCommands <= 1 << 16 && configuration.maxNexuses <= 1 << 16)
+        let unitCount = configuration.units.count
+        controller = configuration.controller
+        controllers = configuration.controllers
+        patience = configuration.patience
+        maxNexuses = configuration.maxNexuses
+        self.frames = frames
+        self.lists = lists
+        identity = Identity(configuration)
+        commands = CommandTable(controllers: configuration.controllers)
+        tasks = Table(capacity: configuration.maxCommands, initial: CommandTask())
+        units = Table(capacity: unitCount + 1, initial: LogicalUnit())
+        // One change a slot; for each unit one a management request, and two moves of home: committing, and next.
+        changes = Table(
+            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 2),
+            initial: StateChange())
+        management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
+        nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)
+        attentions = UnitAttentions(nexuses: configuration.maxNexuses, units: unitCount)
+        streams = ReadStreams(nexuses: configuration.maxNexuses, units: unitCount)
+        lunOrdinals = KeyIndex(entries: unitCount)
+        unitOrdinals = KeyIndex(entries: unitCount)
+        for (ordinal, unit) in configuration.units.enumerated() { add(unit, ordinal) }
+    }
+
+    private mutating func add(_ unit: DeviceServerUnit, _ ordinal: Int) {
+        precondition(unit.blockLength == 512 || unit.blockLength == 4096, "a block length that is neither 512 nor 4096")
+        let shift: UInt64 = unit.blockLength == 512 ? 0 : 3
+        precondition((unit.sectors >> shift) > 0, "a unit without a block")
+        precondition(lunOrdinals[UInt64(unit.lun)] == nil, "two units with one LUN")
+        units[ordinal].index = unit.index
+        units[ordinal].lun = unit.lun
+        units[ordinal].sectors = (unit.sectors >> shift) << shift
+        units[ordinal].blockShift = shift
+        units[ordinal].preferred = unit.preferred
+        units[ordinal].home = unit.preferred
+        units[ordinal].readOnly = unit.readOnly
+        lunOrdinals.set(UInt64(unit.lun), UInt32(ordinal))
+        unitOrdinals.set(UInt64(unit.index.raw), UInt32(ordinal))
+    }
+
+    /// Ordinal of no unit.
+    var noUnit: Int { units.capacity - 1 }
+
+    /// Tells what a transport has for the device server.
+    package mutating func handle(_ indication: TransportIndication, at now: Instant) {
+        self.now = now
+        switch indication {
+        case .nexusEstablished(let nexus, let identity): establish(Int(nexus.raw), target: identity.target)
+        case .nexusLost(let nexus): lose(Int(nexus.raw))
+        case .commandReceived(let command): receive(command)
+        case .dataOutReceived(let handle):
+            guard let slot = current(handle) else { return }
+            dataOutReceived(slot)
+            settle(Int(tasks[slot].unit))
+        case .dataInDelivered(let handle):
+            guard let slot = current(handle) else { return }
+            dataInDelivered(slot)
+            settle(Int(tasks[slot].unit))
+        case .commandLost(let handle):
+            guard let slot = current(handle) else { return }
+            abort(slot, .lost)
+            settle(Int(tasks[slot].unit))
+        case .taskManagementRequestReceived(let request): manage(request)
+        }
+    }
+
+    /// Tells what Memory answered, or decided.
+    package mutating func handle(_ response: BlockResponse, at now: Instant) {
+        self.now = now
+        switch response {
+        case .pagesReady(let token, let run):
+            guard Int(token.slot) < tasks.capacity else { return }
+            pagesReady(Int(token.slot), run)
+            settle(Int(tasks[Int(token.slot)].unit))
+        case .completed(let token, let fault):
+            guard Int(token.slot) < tasks.capacity else { return }
+            completed(Int(token.slot), fault)
+            settle(Int(tasks[Int(token.slot)].unit))
+        case .stateGranted(let unit, let frame): stateGranted(unit, frame)
+        case .stateRecalled(let unit): stateRecalled(unit)
+        case .stateWritable(let unit, let frame): stateWritable(unit, frame)
+        case .stateCommitted(let unit, let fault): stateCommitted(unit, fault)
+        case .serving(let condition): serve(condition)
+        }
+    }
+
+    /// Ends commands whose patience is over. The controller calls it at `nextDeadline`, or at any time.
+    package mutating func tick(at now: Instant) {
+        self.now = now
+        if now >= deadline { expire() }
+    }
+
+    /// When `tick` is wanted at the latest.
+    package var nextDeadline: Instant { deadline }
+
+    /// Commands that have not ended: for tests, status and a clean stop.
+    package var commandsUnderWay: Int {
+        var count = 0
+        for slot in 0..<tasks.capacity where tasks[slot].phase != .free { count += 1 }
+        return count
+    }
+
+    /// The slot of a handle, when its command has not ended.
+    func current(_ handle: CommandHandle) -> Int? {
+        let slot = handle.slot
+        guard slot < tasks.capacity, tasks[slot].phase != .free, tasks[slot].handle == handle else { return nil }
+        return slot
+    }
+
+    /// Whether hosts may be answered now.
+    var isServing: Bool { condition.serving && now < condition.leaseEnd }
+}

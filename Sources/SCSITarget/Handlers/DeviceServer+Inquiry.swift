@@ -1,0 +1,77 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// INQUIRY (SPC-4 §6.6): standard data and vital product data pages.
+
+extension DeviceServer {
+    /// The answer to an INQUIRY, or why there is none.
+    func inquiry(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
+        let peripheral = peripheral(slot)
+        let page = tasks[slot].cdb[2]
+        guard tasks[slot].cdb[1] & 1 != 0 else {
+            if page != 0 { return .invalidField(inCDB: 2) }
+            StandardInquiryData(
+                peripheral: peripheral, implicitAccess: controllers > 1 && peripheral == .directAccess,
+                multiplePorts: controllers > 1, vendor: identity.vendor, product: identity.product,
+                revision: identity.revision
+            ).write(to: &writer)
+            return nil
+        }
+        guard let code = VitalProductDataPage(rawValue: page),
+            peripheral == .directAccess || code == .supportedPages
+        else { return .invalidField(inCDB: 2) }
+        vitalProductData(code, slot, peripheral, &writer)
+        return nil
+    }
+
+    /// What stands under the command's LUN.
+    private func peripheral(_ slot: Int) -> StandardInquiryData.Peripheral {
+        if Int(tasks[slot].unit) != noUnit { return .directAccess }
+        return LogicalUnitAddress(field: tasks[slot].lun) == .reportLUNs ? .wellKnown : .absent
+    }
+
+    private func vitalProductData(
+        _ page: VitalProductDataPage, _ slot: Int, _ peripheral: StandardInquiryData.Peripheral,
+        _ writer: inout ParameterWriter
+    ) {
+        let unit = Int(tasks[slot].unit)
+        switch page {
+        case .supportedPages: VitalProductData.supportedPages(peripheral, to: &writer)
+        case .unitSerialNumber: VitalProductData.unitSerialNumber(identity.serials[unit], to: &writer)
+        case .deviceIdentification: VitalProductData.deviceIdentification(designators(slot), to: &writer)
+        case .extendedInquiry: VitalProductData.extendedInquiry(to: &writer)
+        case .scsiPorts: VitalProductData.scsiPorts(ports(slot), to: &writer)
+        case .blockLimits:
+            let block = Int(units[unit].blockBytes)
+            VitalProductData.blockLimits(
+                maximum: UInt32(DeviceServerLimits.transferBytes / block),
+                optimal: UInt32(DeviceServerLimits.optimalBytes / block),
+                granularity: UInt16(PageSize.bytes / block), to: &writer)
+        case .blockDeviceCharacteristics: VitalProductData.blockDeviceCharacteristics(to: &writer)
+        case .logicalBlockProvisioning: VitalProductData.logicalBlockProvisioning(to: &writer)
+        }
+    }
+
+    /// The target of the command's nexus.
+    private func target(_ slot: Int) -> Int { Int(nexusTargets[Int(tasks[slot].nexus)]) }
+
+    private func designators(_ slot: Int) -> [DesignationDescriptor] {
+        let unit = Int(tasks[slot].unit)
+        var descriptors: [DesignationDescriptor] = [
+            .naa(identity.designators[unit]),
+            .t10Vendor(vendor: identity.vendor, identifier: identity.product + [0x20] + identity.serials[unit]),
+            .relativeTargetPort(controller.relativeTargetPort),
+        ]
+        if controllers > 1 { descriptors.append(.targetPortGroup(controller.targetPortGroup)) }
+        descriptors.append(.targetPortName(identity.portName(target(slot), of: controller)))
+        descriptors.append(.targetDeviceName(identity.deviceName(target(slot))))
+        return descriptors
+    }
+
+    private func ports(_ slot: Int) -> [(UInt16, name: [UInt8])] {
+        let all = controllers > 1 ? ControllerID.allCases : [controller]
+        return all.map { ($0.relativeTargetPort, name: identity.portName(target(slot), of: $0)) }
+    }
+}

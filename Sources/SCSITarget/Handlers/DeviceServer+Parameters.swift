@@ -1,0 +1,166 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// Commands that answer with parameter data. The data are built into the command's parameter page, a page at a time.
+
+extension DeviceServer {
+    /// Builds and sends the part of the answer that begins at `moved`; the first part may turn out to be an error.
+    mutating func sendParameters(_ slot: Int) {
+        let page = frames.pointer(Frames.parameter(slot))
+        page.initializeMemory(as: UInt8.self, repeating: 0, count: PageSize.bytes)
+        var writer = ParameterWriter(base: page, window: Int(tasks[slot].moved), capacity: PageSize.bytes)
+        if let sense = build(slot, &writer) {
+            fail(slot, sense, total: tasks[slot].moved)
+            return
+        }
+        sendParameters(slot, length: writer.count)
+    }
+
+    /// Sends what the parameter page holds of an answer of `length` bytes, cut at the allocation length.
+    private mutating func sendParameters(_ slot: Int, length: Int) {
+        let row = Int(tasks[slot].row)
+        let allocated = commands[row].lengthField.width == 0 ? length : Int(commands[row].lengthValue(tasks[slot].cdb))
+        let total = min(length, allocated)
+        let limit = min(total, Int(tasks[slot].dataInLength))
+        let offset = Int(tasks[slot].moved)
+        if offset >= limit {
+            complete(slot, .good, total: UInt32(total))
+            return
+        }
+        let count = min(limit - offset, PageSize.bytes)
+        tasks[slot].moved += UInt32(count)
+        tasks[slot].final = offset + count == limit
+        tasks[slot].phase = .sendingParameters
+        letStateGo(slot)
+        transport.append(.sendDataIn(
+            tasks[slot].handle, run: PageRun(parameter: Frames.parameter(slot), count: count),
+            bufferOffset: UInt32(offset), final: tasks[slot].final, total: UInt32(total)))
+    }
+
+    /// The answer's bytes, or why there is none.
+    private func build(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
+        switch commands[Int(tasks[slot].row)].handler {
+        case .inquiry: return inquiry(slot, &writer)
+        case .reportLUNs: return reportLUNs(slot, &writer)
+        case .readCapacity10, .readCapacity16: return readCapacity(slot, &writer)
+        case .modeSense: return modeSense(slot, &writer)
+        case .reportTargetPortGroups: return reportTargetPortGroups(slot, &writer)
+        case .reportSupportedOperationCodes: return reportSupportedOperationCodes(slot, &writer)
+        case .reportSupportedTaskManagementFunctions:
+            TaskManagementFunctions.write(extended: tasks[slot].cdb[2] & 0x80 != 0, to: &writer)
+            return nil
+        case .testUnitReady, .requestSense, .modeSelect, .read, .write, .writeAndVerify, .verify, .preFetch,
+            .synchronizeCache, .startStopUnit:
+            preconditionFailure("a command without parameter data was asked for some")
+        }
+    }
+
+    /// REQUEST SENSE (SPC-4 §6.39): the oldest unit attention, which it clears; for a LUN without a unit that there is
+    /// none. It completes with GOOD in any case.
+    mutating func requestSense(_ slot: Int) {
+        let unit = Int(tasks[slot].unit)
+        var sense = SenseData(.noSense, .noAdditionalSenseInformation)
+        if unit != noUnit {
+            if let code = attentions.take(nexus: Int(tasks[slot].nexus), unit: unit) {
+                counters.unitAttentions &+= 1
+                sense = SenseData(.unitAttention, code)
+            }
+        } else if LogicalUnitAddress(field: tasks[slot].lun) != .reportLUNs {
+            sense = SenseData(.illegalRequest, .logicalUnitNotSupported)
+        }
+        let page = frames.pointer(Frames.parameter(slot))
+        page.initializeMemory(as: UInt8.self, repeating: 0, count: SenseData.maxBytes)
+        let count = sense.write(to: page, descriptorFormat: tasks[slot].cdb[1] & 1 != 0)
+        sendParameters(slot, length: count)
+    }
+
+    /// REPORT LUNS (SPC-4 §6.33).
+    private func reportLUNs(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
+        guard let selection = LogicalUnitList.Selection(rawValue: tasks[slot].cdb[2]) else {
+            return .invalidField(inCDB: 2)
+        }
+        LogicalUnitList.write(identity.luns, selection, to: &writer)
+        return nil
+    }
+
+    private func readCapacity(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
+        let unit = Int(tasks[slot].unit)
+        let data = CapacityData(
+            blocks: units[unit].blocks, blockLength: units[unit].blockBytes,
+            physicalExponent: units[unit].blockShift == 0 ? 3 : 0)
+        if commands[Int(tasks[slot].row)].handler == .readCapacity10 {
+            data.write10(to: &writer)
+        } else {
+            data.write16(to: &writer)
+        }
+        return nil
+    }
+
+    /// MODE SENSE (SPC-4 §6.11): pages 08h and 0Ah, or 3Fh for both; nothing is saved apart from what is current.
+    private func modeSense(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
+        let unit = Int(tasks[slot].unit)
+        let cdb = tasks[slot].cdb
+        let (code, subpage) = (cdb[2] & 0x3F, cdb[3])
+        guard let control = ModePageControl(rawValue: cdb[2] >> 6) else { return .invalidField(inCDB: 2, bit: 7) }
+        if control == .saved { return SenseData(.illegalRequest, .savingParametersNotSupported) }
+        guard code == 0x3F || ModePage.all.contains(where: { $0.code == code }) else {
+            return .invalidField(inCDB: 2, bit: 5)
+        }
+        guard subpage == 0 || subpage == 0xFF else { return .invalidField(inCDB: 3) }
+        let long = commands[Int(tasks[slot].row)].length == 10
+        let data = ModeParameterData(
+            long: long, longDescriptor: long && cdb[1] & 0x10 != 0, withoutDescriptor: cdb[1] & 0x08 != 0,
+            blocks: units[unit].blocks, blockLength: units[unit].blockBytes,
+            writeProtected: writeProtection(unit) != nil, control: control, flags: units[unit].flags)
+        data.write(to: &writer) { code == 0x3F || $0 == code }
+        return nil
+    }
+
+    /// REPORT TARGET PORT GROUPS (SPC-4 §6.37), in both header formats.
+    private func reportTargetPortGroups(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
+        let format = tasks[slot].cdb[1] >> 5
+        guard format <= 1 else { return .invalidField(inCDB: 1, bit: 7) }
+        let unit = Int(tasks[slot].unit)
+        let groups = ControllerID.allCases.map {
+            TargetPortGroup(
+                identifier: $0.targetPortGroup, relativePort: $0.relativeTargetPort,
+                state: accessState(unit, through: $0), preferred: $0 == units[unit].preferred)
+        }
+        TargetPortGroup.write(
+            groups, extended: format == 1,
+            transitionSeconds: UInt8(clamping: patience.nanoseconds / 1_000_000_000), to: &writer)
+        return nil
+    }
+
+    /// REPORT SUPPORTED OPERATION CODES (SPC-4 §6.35), from the command table.
+    private func reportSupportedOperationCodes(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
+        let cdb = tasks[slot].cdb
+        let timeouts = cdb[2] & 0x80 != 0
+        let (opcode, action) = (cdb[3], cdb.big16(4))
+        let hasActions = commands.hasServiceActions(opcode)
+        switch cdb[2] & 7 {
+        case 0:
+            writer.put(big32: 0)
+            for index in 0..<commands.count {
+                commands[index].supported.writeDescriptor(timeouts: timeouts, to: &writer)
+            }
+            writer.patch(big32: UInt32(writer.count - 4), at: 0)
+            return nil
+        case 1 where hasActions != true: break
+        case 2 where hasActions != false: break
+        case 3: break
+        default: return .invalidField(inCDB: 2, bit: 2)
+        }
+        // Without service actions only the action 0 names the command.
+        let exists = hasActions == true ? action < 0x20 : action == 0 || cdb[2] & 7 == 1
+        let row = exists ? commands.find(opcode: opcode, serviceAction: action) : CommandTable.unknownOpcode
+        if Int(row) < commands.count {
+            commands[Int(row)].supported.writeOne(timeouts: timeouts, to: &writer)
+        } else {
+            SupportedOperationCode.writeUnsupported(to: &writer)
+        }
+        return nil
+    }
+}

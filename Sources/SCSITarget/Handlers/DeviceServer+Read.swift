@@ -1,0 +1,122 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// READ and PRE-FETCH, and what all commands with a range share. A command's range is worked through in chunks that end
+// on a page boundary and touch at most `PageSize.operationPages` pages, one after the other.
+
+extension DeviceServer {
+    /// Reads the range from the CDB into the task (`sector`, `span` in bytes), or fails the command: LOGICAL BLOCK
+    /// ADDRESS OUT OF RANGE, or INVALID FIELD IN CDB for more than the maximum transfer length (SBC-3 §6.6.4).
+    mutating func takeRange(_ slot: Int) -> Bool {
+        let unit = Int(tasks[slot].unit)
+        let (address, count) = commands[Int(tasks[slot].row)].range(tasks[slot].cdb)
+        guard address < units[unit].blocks, UInt64(count) <= units[unit].blocks - address else {
+            fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
+            return false
+        }
+        let bytes = UInt64(count) * UInt64(units[unit].blockBytes)
+        guard bytes <= UInt64(DeviceServerLimits.transferBytes) else {
+            fail(slot, .invalidField(inCDB: commands[Int(tasks[slot].row)].transferLengthByte))
+            return false
+        }
+        tasks[slot].sector = address << units[unit].blockShift
+        tasks[slot].span = UInt32(bytes)
+        return true
+    }
+
+    /// The next chunk: from `moved` on, for at most `bytes`.
+    func nextChunk(_ slot: Int, bytes: UInt32) -> BlockExtent {
+        let sector = tasks[slot].sector + UInt64(tasks[slot].moved / 512)
+        let pageSectors = UInt64(PageSize.sectors)
+        let limit = (sector / pageSectors + UInt64(PageSize.operationPages)) * pageSectors
+        let wanted = (UInt64(bytes) + 511) / 512
+        return BlockExtent(start: sector, count: UInt32(min(wanted, limit - sector)))
+    }
+
+    /// Asks Memory for pages of `chunk`.
+    mutating func read(_ slot: Int, _ chunk: BlockExtent, sequential: Bool) {
+        tasks[slot].chunk = chunk
+        tasks[slot].phase = .reading
+        blocks.append(.read(tasks[slot].token, units[Int(tasks[slot].unit)].index, chunk, sequential: sequential))
+    }
+
+    mutating func startRead(_ slot: Int) {
+        guard takeRange(slot) else { return }
+        counters.reads &+= 1
+        tasks[slot].total = tasks[slot].span
+        tasks[slot].limit = min(tasks[slot].span, tasks[slot].dataInLength)
+        if tasks[slot].limit == 0 {
+            complete(slot, .good, total: tasks[slot].total)
+        } else {
+            readNext(slot)
+        }
+    }
+
+    /// The next chunk of a READ; there is one.
+    mutating func readNext(_ slot: Int) {
+        let chunk = nextChunk(slot, bytes: tasks[slot].limit - tasks[slot].moved)
+        let sequential = streams.note(
+            start: chunk.start, end: chunk.end, nexus: Int(tasks[slot].nexus), unit: Int(tasks[slot].unit))
+        read(slot, chunk, sequential: sequential)
+    }
+
+    /// Pages of a chunk are here, of any command that reads.
+    mutating func pagesRead(_ slot: Int, _ run: PageRun) {
+        switch commands[Int(tasks[slot].row)].handler {
+        case .read: sendPages(slot, run)
+        case .verify: verifyPages(slot, run)
+        case .preFetch:
+            releasePages(slot)
+            tasks[slot].moved += tasks[slot].chunk.count * 512
+            preFetchNext(slot)
+        case .writeAndVerify:
+            releasePages(slot)
+            chunkWritten(slot)
+        case .testUnitReady, .requestSense, .inquiry, .reportLUNs, .readCapacity10, .readCapacity16, .modeSense,
+            .modeSelect, .write, .synchronizeCache, .startStopUnit, .reportTargetPortGroups,
+            .reportSupportedOperationCodes, .reportSupportedTaskManagementFunctions:
+            preconditionFailure("pages came for a command that reads none")
+        }
+    }
+
+    private mutating func sendPages(_ slot: Int, _ run: PageRun) {
+        let offset = tasks[slot].moved
+        var piece = run
+        piece.count = min(run.count, tasks[slot].chunk.count * 512)
+        tasks[slot].moved += tasks[slot].chunk.count * 512
+        tasks[slot].final = tasks[slot].moved >= tasks[slot].limit
+        tasks[slot].phase = .sending
+        counters.readBytes &+= UInt64(piece.count)
+        letStateGo(slot)
+        transport.append(.sendDataIn(
+            tasks[slot].handle, run: piece, bufferOffset: offset, final: tasks[slot].final,
+            total: tasks[slot].total))
+    }
+
+    /// PRE-FETCH (SBC-3 §5.8): CONDITION MET when the whole range is in memory; a range over the maximum is fetched
+    /// up to it and ends with GOOD. IMMED allows an earlier answer; none is given.
+    mutating func startPreFetch(_ slot: Int) {
+        let unit = Int(tasks[slot].unit)
+        let (address, count) = commands[Int(tasks[slot].row)].range(tasks[slot].cdb)
+        guard address < units[unit].blocks, UInt64(count) <= units[unit].blocks - address else {
+            fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
+            return
+        }
+        let wanted = count == 0 ? units[unit].blocks - address : UInt64(count)
+        let most = UInt64(DeviceServerLimits.transferBytes) / UInt64(units[unit].blockBytes)
+        tasks[slot].sector = address << units[unit].blockShift
+        tasks[slot].span = UInt32(min(wanted, most)) * units[unit].blockBytes
+        tasks[slot].final = wanted <= most
+        preFetchNext(slot)
+    }
+
+    private mutating func preFetchNext(_ slot: Int) {
+        if tasks[slot].moved >= tasks[slot].span {
+            complete(slot, tasks[slot].final ? .conditionMet : .good, total: 0)
+        } else {
+            read(slot, nextChunk(slot, bytes: tasks[slot].span - tasks[slot].moved), sequential: false)
+        }
+    }
+}

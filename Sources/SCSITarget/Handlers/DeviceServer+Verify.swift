@@ -1,0 +1,105 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// VERIFY (SBC-3 §5.31). BYTCHK 00b reads the range; 01b compares it with as much Data-Out, a parameter page at a time;
+// 11b compares each block with one block of Data-Out, which stays in the parameter page.
+
+extension DeviceServer {
+    private func byteCheck(_ slot: Int) -> UInt8 { tasks[slot].cdb[1] >> 1 & 3 }
+
+    mutating func startVerify(_ slot: Int) {
+        if byteCheck(slot) == 2 {
+            fail(slot, .invalidField(inCDB: 1, bit: 2))
+            return
+        }
+        guard takeRange(slot) else { return }
+        let block = units[Int(tasks[slot].unit)].blockBytes
+        let offered = tasks[slot].dataOutLength / block * block
+        switch byteCheck(slot) {
+        case 1:
+            tasks[slot].total = tasks[slot].span
+            tasks[slot].limit = min(tasks[slot].span, offered)
+            tasks[slot].span = tasks[slot].limit
+            verifyReceive(slot)
+        case 3 where tasks[slot].span > 0:
+            tasks[slot].total = block
+            tasks[slot].limit = min(block, offered)
+            if offered == 0 { complete(slot, .good, total: block) } else { verifyReceive(slot) }
+        default: verifyNext(slot)
+        }
+    }
+
+    /// Asks for the next piece of Data-Out.
+    private mutating func verifyReceive(_ slot: Int) {
+        if tasks[slot].moved >= tasks[slot].limit {
+            complete(slot, .good, total: tasks[slot].total)
+            return
+        }
+        let count = min(tasks[slot].limit - tasks[slot].moved, UInt32(PageSize.bytes))
+        tasks[slot].chunk = BlockExtent(start: tasks[slot].sector + UInt64(tasks[slot].moved / 512), count: count / 512)
+        tasks[slot].phase = .receiving
+        letStateGo(slot)
+        transport.append(.receiveDataOut(
+            tasks[slot].handle, run: PageRun(parameter: Frames.parameter(slot), count: Int(count)),
+            bufferOffset: tasks[slot].moved))
+    }
+
+    /// A piece of Data-Out is here.
+    mutating func verifyReceived(_ slot: Int) {
+        if byteCheck(slot) == 1 {
+            read(slot, tasks[slot].chunk, sequential: false)
+        } else {
+            verifyNext(slot)
+        }
+    }
+
+    /// The next chunk of the range, where no more Data-Out is needed for it.
+    private mutating func verifyNext(_ slot: Int) {
+        if tasks[slot].moved >= tasks[slot].span {
+            complete(slot, .good, total: tasks[slot].total)
+        } else {
+            read(slot, nextChunk(slot, bytes: tasks[slot].span - tasks[slot].moved), sequential: false)
+        }
+    }
+
+    /// Pages of a chunk: compared if there is something to compare with.
+    mutating func verifyPages(_ slot: Int, _ run: PageRun) {
+        let check = byteCheck(slot)
+        let block = check == 3 ? Int(units[Int(tasks[slot].unit)].blockBytes) : PageSize.bytes
+        let same = check == 0 || equals(run, slot, period: block)
+        releasePages(slot)
+        if !same {
+            fail(slot, SenseData(.miscompare, .miscompareDuringVerify))
+            return
+        }
+        tasks[slot].moved += tasks[slot].chunk.count * 512
+        if check == 1 { verifyReceive(slot) } else { verifyNext(slot) }
+    }
+
+    /// Whether the chunk in `run` equals the parameter page, whose first `period` bytes repeat.
+    private func equals(_ run: PageRun, _ slot: Int, period: Int) -> Bool {
+        let expected = UnsafeRawPointer(frames.pointer(Frames.parameter(slot)))
+        let count = min(Int(run.count), Int(tasks[slot].chunk.count) * 512)
+        var position = 0
+        while position < count {
+            let piece = run.piece(at: position, frames: frames, lists: lists)
+            let within = position % period
+            let length = min(piece.count, period - within)
+            if !Self.equal(UnsafeRawPointer(piece.base), expected + within, length) { return false }
+            position += length
+        }
+        return true
+    }
+
+    /// Whether two pieces of memory are the same; lengths are multiples of 512.
+    private static func equal(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
+        var at = 0
+        while at + 8 <= count {
+            if a.little64(at) != b.little64(at) { return false }
+            at += 8
+        }
+        return true
+    }
+}

@@ -1,0 +1,98 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// WRITE, WRITE AND VERIFY and SYNCHRONIZE CACHE.
+
+extension DeviceServer {
+    /// Only whole blocks that the initiator offers are written; the CDB's length is the total all the same.
+    mutating func startWrite(_ slot: Int) {
+        guard takeRange(slot) else { return }
+        counters.writes &+= 1
+        let block = units[Int(tasks[slot].unit)].blockBytes
+        tasks[slot].total = tasks[slot].span
+        tasks[slot].limit = min(tasks[slot].span, tasks[slot].dataOutLength / block * block)
+        writeNext(slot)
+    }
+
+    private mutating func writeNext(_ slot: Int) {
+        if tasks[slot].moved >= tasks[slot].limit {
+            complete(slot, .good, total: tasks[slot].total)
+            return
+        }
+        let chunk = nextChunk(slot, bytes: tasks[slot].limit - tasks[slot].moved)
+        tasks[slot].chunk = chunk
+        tasks[slot].phase = .preparing
+        blocks.append(.prepareWrite(tasks[slot].token, units[Int(tasks[slot].unit)].index, chunk))
+    }
+
+    /// Fresh pages for the chunk: the host's data go there, and meanwhile the command relies on nothing.
+    mutating func receivePages(_ slot: Int, _ run: PageRun) {
+        var piece = run
+        piece.count = min(run.count, tasks[slot].chunk.count * 512)
+        tasks[slot].phase = .receiving
+        letStateGo(slot)
+        transport.append(.receiveDataOut(tasks[slot].handle, run: piece, bufferOffset: tasks[slot].moved))
+    }
+
+    /// The chunk's data are here, and so is the state pointer: mode parameters may have changed since the start.
+    mutating func commit(_ slot: Int) {
+        let unit = Int(tasks[slot].unit)
+        if let sense = writeProtection(unit) {
+            fail(slot, sense, total: tasks[slot].moved)
+            return
+        }
+        tasks[slot].phase = .committing
+        blocks.append(.commitWrite(tasks[slot].token, durable: isDurable(slot)))
+    }
+
+    /// GOOD must mean that the device has it: FUA, write cache disabled, or a medium that is verified next.
+    private func isDurable(_ slot: Int) -> Bool {
+        let row = Int(tasks[slot].row)
+        if !units[Int(tasks[slot].unit)].flags.contains(.writeCacheEnabled) { return true }
+        if commands[row].handler == .writeAndVerify { return true }
+        return commands[row].length > 6 && tasks[slot].cdb[1] & 0x08 != 0
+    }
+
+    /// `commitWrite` succeeded.
+    mutating func committed(_ slot: Int) {
+        counters.writtenBytes &+= UInt64(tasks[slot].chunk.count) * 512
+        if commands[Int(tasks[slot].row)].handler == .writeAndVerify {
+            read(slot, tasks[slot].chunk, sequential: false)
+        } else {
+            chunkWritten(slot)
+        }
+    }
+
+    /// The chunk is done.
+    mutating func chunkWritten(_ slot: Int) {
+        tasks[slot].moved += tasks[slot].chunk.count * 512
+        writeNext(slot)
+    }
+
+    /// SYNCHRONIZE CACHE (SBC-3 §5.26). IMMED asks for an earlier answer; GOOD always means that all is on the device.
+    mutating func startSynchronize(_ slot: Int) {
+        let unit = Int(tasks[slot].unit)
+        let (address, count) = commands[Int(tasks[slot].row)].range(tasks[slot].cdb)
+        guard address < units[unit].blocks, UInt64(count) <= units[unit].blocks - address else {
+            fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
+            return
+        }
+        // A range too long for an extent is synchronized to the unit's end.
+        let sectors = UInt64(count) << units[unit].blockShift
+        let extent = BlockExtent(
+            start: address << units[unit].blockShift, count: sectors > UInt64(UInt32.max) ? 0 : UInt32(sectors))
+        tasks[slot].phase = .synchronizing
+        blocks.append(.synchronize(tasks[slot].token, units[unit].index, extent))
+    }
+
+    /// START STOP UNIT (SBC-3 §5.25): the unit is always started, and cannot be stopped.
+    mutating func startStop(_ slot: Int) {
+        if tasks[slot].cdb[4] & 1 == 0 {
+            fail(slot, .invalidField(inCDB: 4, bit: 0))
+        } else {
+            complete(slot, .good, total: 0)
+        }
+    }
+}

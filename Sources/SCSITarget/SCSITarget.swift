@@ -1,1 +1,0 @@
-// SCSITarget: to be filled.

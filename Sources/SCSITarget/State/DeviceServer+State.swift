@@ -1,0 +1,284 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// The unit's state block: its pointers, its changes, its events.
+
+extension DeviceServer {
+    /// Moves home of a unit (administrative): every nexus learns ASYMMETRIC ACCESS STATE CHANGED. `homeIsMoving` tells
+    /// when it is done. Nothing happens for a unit that is not there, or whose home `controller` is already.
+    package mutating func moveHome(_ unit: UnitIndex, to controller: ControllerID, at now: Instant) {
+        self.now = now
+        guard let ordinal = unitOrdinals[UInt64(unit.raw)].map(Int.init) else { return }
+        if units[ordinal].homeChange >= 0 {
+            changes[Int(units[ordinal].homeChange)].subject = UInt16(controller.rawValue)
+        } else {
+            add(StateChange(kind: .home, subject: UInt16(controller.rawValue)), to: ordinal)
+            units[ordinal].homeChange = units[ordinal].lastChange
+        }
+        settle(ordinal)
+    }
+
+    /// Whether a `moveHome` of the unit is not committed yet.
+    package func homeIsMoving(_ unit: UnitIndex) -> Bool {
+        guard let ordinal = unitOrdinals[UInt64(unit.raw)].map(Int.init) else { return false }
+        if units[ordinal].homeChange >= 0 { return true }
+        var at = units[ordinal].firstApplied
+        while at >= 0 {
+            if changes[Int(at)].kind == .home { return true }
+            at = changes[Int(at)].next
+        }
+        return false
+    }
+
+    /// Home of a unit, as its state block said when it was last here.
+    package func home(of unit: UnitIndex) -> ControllerID {
+        unitOrdinals[UInt64(unit.raw)].map { units[Int($0)].home } ?? controller
+    }
+
+    /// State of this controller's target port group for a unit: what REPORT TARGET PORT GROUPS would say here.
+    package func accessState(of unit: UnitIndex) -> AsymmetricAccessState {
+        guard let ordinal = unitOrdinals[UInt64(unit.raw)] else { return .unavailable }
+        return condition.serving ? accessState(Int(ordinal), through: controller) : .transitioning
+    }
+
+    /// State of a controller's group. Alone, this controller is the optimized one wherever home is, and the absent one
+    /// is unavailable.
+    func accessState(_ unit: Int, through: ControllerID) -> AsymmetricAccessState {
+        guard condition.paired, controllers > 1 else { return through == controller ? .activeOptimized : .unavailable }
+        return units[unit].home == through ? .activeOptimized : .activeNonOptimized
+    }
+
+    /// The membership's word: whether and until when hosts are answered.
+    mutating func serve(_ condition: ServiceCondition) {
+        self.condition = condition
+        if condition.serving {
+            if let lastPaired, lastPaired != condition.paired, controllers > 1 {
+                for unit in 0..<noUnit { attend(.asymmetricAccessStateChanged, unit: unit) }
+            }
+            lastPaired = condition.paired
+        }
+        settleAll()
+    }
+
+    /// Establishes a unit attention for every nexus of this controller but one.
+    mutating func attend(_ code: AdditionalSenseCode, unit: Int, except excluded: Int = -1) {
+        for nexus in 0..<maxNexuses where nexusTargets[nexus] >= 0 && nexus != excluded {
+            attentions.establish(code, nexus: nexus, unit: unit)
+        }
+    }
+
+    // MARK: Pointers
+
+    /// Gives, takes or asks for the unit's pointer as its commands and changes need it.
+    mutating func movePointer(_ unit: Int) {
+        let idle = units[unit].executing == 0
+        let changing = units[unit].firstChange >= 0
+        if units[unit].pointer == .recalled, idle {
+            units[unit].pointer = .none
+            blocks.append(.returnState(units[unit].index))
+        }
+        switch units[unit].pointer {
+        case .none where changing, .granted where changing && idle:
+            units[unit].pointer = .writeWanted
+            blocks.append(.wantStateWrite(units[unit].index))
+        case .none:
+            guard someoneWaitsForState(unit) else { return }
+            units[unit].pointer = .wanted
+            blocks.append(.wantState(units[unit].index))
+        case .wanted, .granted, .recalled, .writeWanted, .committing: break
+        }
+    }
+
+    private func someoneWaitsForState(_ unit: Int) -> Bool {
+        var at = units[unit].firstWaiting
+        while at >= 0 {
+            if needsState(Int(at)) { return true }
+            at = tasks[Int(at)].next
+        }
+        return false
+    }
+
+    mutating func stateGranted(_ index: UnitIndex, _ frame: FrameIndex) {
+        guard let unit = unitOrdinals[UInt64(index.raw)].map(Int.init), units[unit].pointer == .wanted else { return }
+        units[unit].pointer = .granted
+        learn(unit, StateBlock(frames.pointer(frame)))
+        settle(unit)
+    }
+
+    mutating func stateRecalled(_ index: UnitIndex) {
+        guard let unit = unitOrdinals[UInt64(index.raw)].map(Int.init), units[unit].pointer == .granted else { return }
+        units[unit].pointer = .recalled
+        settle(unit)
+    }
+
+    mutating func stateWritable(_ index: UnitIndex, _ frame: FrameIndex) {
+        guard let unit = unitOrdinals[UInt64(index.raw)].map(Int.init), units[unit].pointer == .writeWanted
+        else { return }
+        let block = StateBlock(frames.pointer(frame))
+        learn(unit, block)
+        units[unit].firstApplied = units[unit].firstChange
+        units[unit].firstChange = -1
+        units[unit].lastChange = -1
+        units[unit].homeChange = -1
+        var at = units[unit].firstApplied
+        while at >= 0 {
+            apply(changes[Int(at)], to: block, unit)
+            at = changes[Int(at)].next
+        }
+        units[unit].seen = block.eventNumber
+        units[unit].home = block.home
+        units[unit].flags = ModeFlags(rawValue: block.modeFlags)
+        units[unit].pointer = .committing
+        counters.stateCommits &+= 1
+        blocks.append(.commitState(units[unit].index))
+        settle(unit)
+    }
+
+    mutating func stateCommitted(_ index: UnitIndex, _ fault: BlockFault?) {
+        guard let unit = unitOrdinals[UInt64(index.raw)].map(Int.init), units[unit].pointer == .committing
+        else { return }
+        units[unit].pointer = .none
+        var at = units[unit].firstApplied
+        units[unit].firstApplied = -1
+        while at >= 0 {
+            let change = changes[Int(at)]
+            changes.giveBack(Int(at))
+            finish(change, fault)
+            at = change.next
+        }
+        settle(unit)
+    }
+
+    // MARK: Changes
+
+    /// Queues a change; `settle` asks for the write pointer.
+    mutating func add(_ change: StateChange, to unit: Int) {
+        guard let place = changes.take() else { preconditionFailure("more state changes than `init` counted") }
+        changes[place] = change
+        changes[place].next = -1
+        if units[unit].lastChange < 0 {
+            units[unit].firstChange = Int32(place)
+        } else {
+            changes[Int(units[unit].lastChange)].next = Int32(place)
+        }
+        units[unit].lastChange = Int32(place)
+    }
+
+    /// Takes a MODE SELECT's change back; false when it is applied already.
+    mutating func withdrawChange(_ slot: Int) -> Bool {
+        let unit = Int(tasks[slot].unit)
+        var previous: Int32 = -1
+        var at = units[unit].firstChange
+        while at >= 0 {
+            let next = changes[Int(at)].next
+            if changes[Int(at)].kind == .modeSelect, Int(changes[Int(at)].subject) == slot {
+                if previous < 0 { units[unit].firstChange = next } else { changes[Int(previous)].next = next }
+                if next < 0 { units[unit].lastChange = previous }
+                changes.giveBack(Int(at))
+                return true
+            }
+            previous = at
+            at = next
+        }
+        return false
+    }
+
+    /// Makes a change in the draft, and tells the nexuses of this controller; the partner's learn it from the ring.
+    private mutating func apply(_ change: StateChange, to block: StateBlock, _ unit: Int) {
+        switch change.kind {
+        case .home:
+            let home = ControllerID(rawValue: UInt8(truncatingIfNeeded: change.subject)) ?? controller
+            if block.home == home { return }
+            block.home = home
+            announce(.asymmetricAccessStateChanged, scope: 0, block, unit)
+        case .modeSelect:
+            let slot = Int(change.subject)
+            let flags = ModeFlags(rawValue: block.modeFlags)
+            block.modeFlags = flags.subtracting(tasks[slot].modeNamed).union(tasks[slot].modeValues).rawValue
+            announce(.modeParametersChanged, scope: 0, block, unit, except: Int(tasks[slot].nexus))
+        case .taskManagement:
+            guard management[Int(change.subject)].function != .clearTaskSet else {
+                announce(.commandsClearedByAnotherInitiator, scope: 1, block, unit)
+                return
+            }
+            // A reset takes mode parameters, which cannot be saved, back to their standard values.
+            block.modeFlags = ModeFlags.standard.rawValue
+            announce(.busDeviceResetFunctionOccurred, scope: 1, block, unit)
+        }
+    }
+
+    private mutating func announce(
+        _ code: AdditionalSenseCode, scope: UInt8, _ block: StateBlock, _ unit: Int, except nexus: Int = -1
+    ) {
+        block.append(StateBlock.Event(
+            code: code.code, qualifier: code.qualifier, scope: scope,
+            controller: nexus < 0 ? 0xFF : controller.rawValue, nexus: nexus < 0 ? 0xFFFF : UInt16(nexus)))
+        if code != .commandsClearedByAnotherInitiator { attend(code, unit: unit, except: nexus) }
+    }
+
+    /// The commit of a change was answered.
+    private mutating func finish(_ change: StateChange, _ fault: BlockFault?) {
+        switch change.kind {
+        case .home: break
+        case .modeSelect:
+            let slot = Int(change.subject)
+            if tasks[slot].fate != .none {
+                endWithoutCompletion(slot)
+            } else if let fault {
+                fail(slot, fault)
+            } else {
+                complete(slot, .good, total: tasks[slot].total)
+            }
+        case .taskManagement:
+            management[Int(change.subject)].commits -= 1
+            if fault != nil { management[Int(change.subject)].failed = true }
+        }
+    }
+
+    // MARK: Events
+
+    /// Takes over what a state block says, and establishes what this controller's nexuses have not learnt yet.
+    private mutating func learn(_ unit: Int, _ block: StateBlock) {
+        guard block.isValid else { return }
+        units[unit].home = block.home
+        units[unit].flags = ModeFlags(rawValue: block.modeFlags)
+        let number = block.eventNumber
+        let seen = units[unit].seen ?? number
+        units[unit].seen = number
+        if number == seen { return }
+        guard number > seen, number - seen <= UInt64(StateBlock.ringCount) else {
+            // The ring no longer tells what happened: as after a reset.
+            clearTasks(unit, nexus: nil)
+            attend(.powerOnResetOrBusDeviceReset, unit: unit)
+            return
+        }
+        for missing in seen + 1...number {
+            if let event = block.event(missing) { learn(unit, event) }
+        }
+    }
+
+    private mutating func learn(_ unit: Int, _ event: StateBlock.Event) {
+        let code = AdditionalSenseCode(event.code, event.qualifier)
+        let names = event.controller == controller.rawValue
+        if event.scope == 2 {
+            let nexus = Int(event.nexus)
+            guard names, nexus < maxNexuses, nexusTargets[nexus] >= 0 else { return }
+            clearTasks(unit, nexus: nexus)
+            attentions.establish(code, nexus: nexus, unit: unit)
+            return
+        }
+        if event.scope == 1 { clearTasks(unit, nexus: nil) }
+        // TAS is one: each cleared command says so itself, and there is no unit attention for it (SAM-6 §5.14).
+        if code == .commandsClearedByAnotherInitiator { return }
+        attend(code, unit: unit, except: names ? Int(event.nexus) : -1)
+    }
+
+    /// Aborts the commands of a unit, or of one nexus on it, for somebody on the partner.
+    private mutating func clearTasks(_ unit: Int, nexus: Int?) {
+        for slot in 0..<tasks.capacity where tasks[slot].phase != .free && Int(tasks[slot].unit) == unit {
+            if nexus == nil || nexus == Int(tasks[slot].nexus) { abort(slot, .cleared) }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import BlockModel
+import Primitives
+import SCSIFormats
+
+/// Where a unit's pointer to its state block stands.
+enum StatePointer: UInt8 {
+    /// Memory has it.
+    case none
+    /// `wantState` is not answered yet.
+    case wanted
+    /// Read-only, and standing.
+    case granted
+    /// Memory wants it back; it goes when nothing executes under it.
+    case recalled
+    /// `wantStateWrite` is not answered yet.
+    case writeWanted
+    /// `commitState` is not answered yet.
+    case committing
+}
+
+/// A logical unit's part of the engine. The ordinal after the last unit is the one of no unit: commands to LUNs that
+/// are not there wait in its list, and never need a state pointer.
+struct LogicalUnit {
+    var index = UnitIndex(.max)
+    var lun: UInt16 = 0
+    var sectors: UInt64 = 0
+    /// Sectors in a logical block, as a power of two: 0 or 3.
+    var blockShift: UInt64 = 0
+    var preferred = ControllerID.a
+    var readOnly = false
+
+    var pointer = StatePointer.none
+    /// Commands that rely on the read-only pointer now.
+    var executing = 0
+    /// Number of the last event that the nexuses of this controller have learnt; nil before the first grant.
+    var seen: UInt64?
+    /// Content of the state block when the pointer was last here.
+    var home = ControllerID.a
+    var flags = ModeFlags.standard
+
+    /// Waiting commands, oldest first; -1 for none.
+    var firstWaiting: Int32 = -1
+    var lastWaiting: Int32 = -1
+    /// Started commands that have not ended; those of them with ORDERED, and all not ended with HEAD OF QUEUE.
+    var live = 0
+    var liveOrdered = 0
+    var liveHead = 0
+
+    /// State changes to make, oldest first, and those made that wait for the commit; -1 for none.
+    var firstChange: Int32 = -1
+    var lastChange: Int32 = -1
+    var firstApplied: Int32 = -1
+    /// The unapplied change of home, which a newer one replaces; -1 for none.
+    var homeChange: Int32 = -1
+
+    var blockBytes: UInt32 { 512 << UInt32(blockShift) }
+    var blocks: UInt64 { sectors >> blockShift }
+}
+
+/// A change of a state block that waits for the write pointer, or for its commit.
+struct StateChange {
+    enum Kind: UInt8 {
+        /// `subject` is the slot of a MODE SELECT.
+        case modeSelect
+        /// `subject` is the place of a task management request.
+        case taskManagement
+        /// `subject` is the controller's raw value.
+        case home
+    }
+    var kind = Kind.home
+    var subject: UInt16 = 0
+    var next: Int32 = -1
+}

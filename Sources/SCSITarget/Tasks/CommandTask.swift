@@ -1,0 +1,105 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+/// Where a command stands between its arrival and its last word.
+enum TaskPhase: UInt8 {
+    /// The slot has no command.
+    case free
+    /// In the unit's waiting list, until `resume` may be done.
+    case waiting
+    /// `read` is not answered yet.
+    case reading
+    /// `prepareWrite` is not answered yet.
+    case preparing
+    /// `commitWrite` is not answered yet.
+    case committing
+    /// `synchronize` is not answered yet.
+    case synchronizing
+    /// `sendDataIn` of pages is not confirmed yet.
+    case sending
+    /// `sendDataIn` of a part of parameter data is not confirmed yet.
+    case sendingParameters
+    /// `receiveDataOut` is not confirmed yet.
+    case receiving
+    /// A change of the unit's state block waits to be made, or to be committed.
+    case changingState
+    /// `release` of an unanswered operation is not answered yet; the command ends then.
+    case releasing
+}
+
+/// What a waiting command does when it may go on.
+enum TaskResume: UInt8 {
+    case start
+    /// The next chunk of a READ.
+    case nextRead
+    /// The received chunk of a WRITE is committed.
+    case commit
+    /// The received piece of a VERIFY is compared.
+    case compare
+    /// The received mode parameter list is looked at.
+    case modeList
+}
+
+/// How a command that will not complete normally ends.
+enum TaskFate: UInt8 {
+    /// It completes.
+    case none
+    /// Aborted by another nexus: TASK ABORTED (TAS is one, SAM-6 §5.6).
+    case cleared
+    /// Aborted by its own nexus: no response.
+    case aborted
+    /// Its connection is gone: no response.
+    case lost
+}
+
+/// One command in its slot. It changes only by `DeviceServer`; a free slot's content means nothing.
+struct CommandTask {
+    var handle = CommandHandle(slot: 0, generation: 0)
+    var cdb = CDB()
+    var lun: UInt64 = 0
+    /// Arrival order, over commands and task management requests.
+    var sequence: UInt64 = 0
+    /// When its patience ends, while it waits.
+    var deadline = Instant.never
+    /// First sector of the range of a medium access command.
+    var sector: UInt64 = 0
+    /// The range of the block operation under way.
+    var chunk = BlockExtent(start: 0, count: 0)
+    /// Bytes that the CDB asks to transfer, what is really transferred, and how many are done.
+    var total: UInt32 = 0
+    var limit: UInt32 = 0
+    var moved: UInt32 = 0
+    /// Bytes to read of a VERIFY or PRE-FETCH, where they are not transferred.
+    var span: UInt32 = 0
+    var dataInLength: UInt32 = 0
+    var dataOutLength: UInt32 = 0
+    /// Neighbours in the waiting list; -1 for none.
+    var next: Int32 = -1
+    var previous: Int32 = -1
+    /// Ordinal of the unit; the count of units for none.
+    var unit: UInt16 = 0
+    var nexus: UInt16 = 0
+    var row: UInt8 = 0
+    var phase = TaskPhase.free
+    var resume = TaskResume.start
+    var fate = TaskFate.none
+    var attribute = TaskAttribute.simple
+    /// Counted in the unit's `executing`: it relies on the state pointer.
+    var holdsState = false
+    /// A block operation gave it pages, which it must release.
+    var holdsPages = false
+    /// The outstanding `sendDataIn` is the last word.
+    var final = false
+    /// Counted in the unit's `live`.
+    var started = false
+    /// Committed chunk that is read back (WRITE AND VERIFY).
+    var readsBack = false
+    /// What MODE SELECT will change.
+    var modeNamed: ModeFlags = []
+    var modeValues: ModeFlags = []
+
+    var slot: Int { handle.slot }
+    var token: BlockToken { BlockToken(slot: handle.slot) }
+}

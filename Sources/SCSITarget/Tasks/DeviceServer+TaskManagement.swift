@@ -1,0 +1,101 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// The task manager (SAM-6 §7). Commands of this controller are aborted at once; what reaches the partner's commands
+// and nexuses too goes through the state block. The answer comes when both are done.
+
+extension DeviceServer {
+    /// Task Management Request Received.
+    mutating func manage(_ request: TaskManagementRequest) {
+        counters.taskManagement &+= 1
+        sequence += 1
+        let unit = route(request.lun)
+        if let response = immediateResponse(request, unit) {
+            answer(request.request, response)
+            return
+        }
+        guard let place = management.take() else {
+            answer(request.request, .functionRejected)
+            return
+        }
+        var task = TaskManagement()
+        task.active = true
+        task.request = request.request
+        task.nexus = request.nexus.raw
+        task.function = request.function
+        task.unit = UInt16(unit)
+        task.referenced = request.referenced
+        task.sequence = sequence
+        management[place] = task
+        abortTasks(of: place)
+        switch request.function {
+        case .clearTaskSet, .logicalUnitReset: if unit != noUnit { addEvent(place, unit) }
+        case .targetWarmReset, .targetColdReset: for each in 0..<noUnit { addEvent(place, each) }
+        case .iTNexusReset:
+            for each in 0..<noUnit {
+                attentions.establish(.iTNexusLossOccurred, nexus: Int(request.nexus.raw), unit: each)
+            }
+        case .abortTask, .abortTaskSet, .clearACA, .queryTask, .queryTaskSet, .queryAsynchronousEvent: break
+        }
+        settleAll()
+    }
+
+    private mutating func addEvent(_ place: Int, _ unit: Int) {
+        management[place].commits += 1
+        add(StateChange(kind: .taskManagement, subject: UInt16(place)), to: unit)
+    }
+
+    private mutating func answer(_ request: UInt16, _ response: ServiceResponse) {
+        transport.append(.taskManagementFunctionExecuted(request: request, response))
+    }
+
+    /// The answer of a request that changes nothing, or names nothing; nil for the others.
+    private func immediateResponse(_ request: TaskManagementRequest, _ unit: Int) -> ServiceResponse? {
+        let nexus = Int(request.nexus.raw)
+        guard nexus < maxNexuses else { return .functionRejected }
+        let isKnown = unit != noUnit || LogicalUnitAddress(field: request.lun) == .reportLUNs
+        switch request.function {
+        case .clearACA: return .functionRejected
+        case .iTNexusReset, .targetWarmReset, .targetColdReset: return nil
+        case .abortTask, .abortTaskSet, .clearTaskSet, .logicalUnitReset: return isKnown ? nil : .incorrectLogicalUnit
+        case .queryTask:
+            guard isKnown else { return .incorrectLogicalUnit }
+            guard let slot = request.referenced.flatMap({ current($0) }) else { return .functionComplete }
+            return tasks[slot].nexus == request.nexus.raw ? .functionSucceeded : .functionComplete
+        case .queryTaskSet:
+            guard isKnown else { return .incorrectLogicalUnit }
+            for slot in 0..<tasks.capacity
+            where tasks[slot].phase != .free && Int(tasks[slot].unit) == unit && Int(tasks[slot].nexus) == nexus {
+                return .functionSucceeded
+            }
+            return .functionComplete
+        case .queryAsynchronousEvent:
+            guard isKnown else { return .incorrectLogicalUnit }
+            return unit != noUnit && attentions.isPending(nexus, unit) ? .functionSucceeded : .functionComplete
+        }
+    }
+
+    /// Aborts what a request names: silently for its own nexus, with TASK ABORTED for others (TAS, SPC-4 §7.5.10).
+    private mutating func abortTasks(of place: Int) {
+        for slot in 0..<tasks.capacity where management[place].affects(tasks[slot]) {
+            abort(slot, tasks[slot].nexus == management[place].nexus ? .aborted : .cleared)
+        }
+    }
+
+    /// Answers every request whose commands have ended and whose commits have come.
+    mutating func answerManagement() {
+        for place in 0..<management.capacity where management[place].active && management[place].commits == 0 {
+            if hasAffectedTask(place) { continue }
+            management[place].active = false
+            answer(management[place].request, management[place].failed ? .functionRejected : .functionComplete)
+            management.giveBack(place)
+        }
+    }
+
+    private func hasAffectedTask(_ place: Int) -> Bool {
+        for slot in 0..<tasks.capacity where management[place].affects(tasks[slot]) { return true }
+        return false
+    }
+}

@@ -1,0 +1,59 @@
+import SCSIFormats
+
+/// The pending unit attention conditions of each nexus and unit (SAM-6 §5.14): up to four, oldest first, packed in one
+/// word a pair; zero is none. When a fifth comes they become one POWER ON, RESET, OR BUS DEVICE RESET OCCURRED, which
+/// makes the initiator look at everything anew.
+struct UnitAttentions: ~Copyable {
+    static var depth: Int { 4 }
+    private let words: UnsafeMutablePointer<UInt64>
+    private let nexuses: Int
+    private let units: Int
+
+    init(nexuses: Int, units: Int) {
+        self.nexuses = nexuses
+        self.units = units
+        words = .allocate(capacity: max(1, nexuses * units))
+        words.initialize(repeating: 0, count: max(1, nexuses * units))
+    }
+
+    deinit { words.deallocate() }
+
+    private func place(_ nexus: Int, _ unit: Int) -> Int {
+        precondition(nexus < nexuses && unit < units)
+        return nexus * units + unit
+    }
+
+    /// Whether anything is pending.
+    func isPending(_ nexus: Int, _ unit: Int) -> Bool { words[place(nexus, unit)] != 0 }
+
+    /// Establishes a condition; nothing changes when it is pending already.
+    mutating func establish(_ code: AdditionalSenseCode, nexus: Int, unit: Int) {
+        let at = place(nexus, unit)
+        for index in 0..<Self.depth {
+            let present = UInt16(truncatingIfNeeded: words[at] >> UInt64(index * 16))
+            if present == code.raw { return }
+            if present == 0 {
+                words[at] |= UInt64(code.raw) << UInt64(index * 16)
+                return
+            }
+        }
+        words[at] = UInt64(AdditionalSenseCode.powerOnResetOrBusDeviceReset.raw)
+    }
+
+    /// Takes the oldest condition.
+    mutating func take(nexus: Int, unit: Int) -> AdditionalSenseCode? {
+        let at = place(nexus, unit)
+        if words[at] == 0 { return nil }
+        let code = AdditionalSenseCode(raw: UInt16(truncatingIfNeeded: words[at]))
+        words[at] >>= 16
+        return code
+    }
+
+    /// Forgets everything of a nexus.
+    mutating func clear(nexus: Int) { for unit in 0..<units { words[place(nexus, unit)] = 0 } }
+
+    /// Makes `code` the only condition of a nexus on a unit: what it says includes whatever was pending.
+    mutating func reset(_ code: AdditionalSenseCode, nexus: Int, unit: Int) {
+        words[place(nexus, unit)] = UInt64(code.raw)
+    }
+}
