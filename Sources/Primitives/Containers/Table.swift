@@ -48,6 +48,9 @@ package struct Table<Element>: ~Copyable {
         unsafeMutableAddress { storage + check(index) }
     }
 
+    /// The slot itself, for code that touches many of its fields; valid as long as the table.
+    @inlinable package func pointer(_ index: Int) -> UnsafeMutablePointer<Element> { storage + check(index) }
+
     @inlinable func check(_ index: Int) -> Int {
         precondition(index >= 0 && index < capacity)
         return index

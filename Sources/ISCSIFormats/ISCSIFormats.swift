@@ -1,1 +1,0 @@
-// ISCSIFormats: to be filled.

@@ -1,1 +1,0 @@
-// ISCSITarget: to be filled.
