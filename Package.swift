@@ -3,7 +3,11 @@
 // helpers below; a target may import only what its row names.
 import PackageDescription
 
-let settings: [SwiftSetting] = [
+/// `GEMEL_PLANTED_BUGS=1` makes the one build that can misbehave on purpose (`make planted`).
+let planted: [SwiftSetting] =
+    Context.environment["GEMEL_PLANTED_BUGS"] == "1" ? [.define("PLANTED_BUGS")] : []
+
+let settings: [SwiftSetting] = planted + [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),

@@ -200,7 +200,7 @@ package struct MemoryEngine: ~Copyable {
 
     /// Whether an answer computed at `now` may be given (pair-rules 3).
     var mayAnswer: Bool {
-        condition.serving && now < condition.leaseEnd && !membership.isQuiescing && !membership.isFrozen
+        condition.serving && (now < condition.leaseEnd || Planted.isOn(.ignoreLease)) && !membership.isQuiescing && !membership.isFrozen
     }
 
     /// New versions go to the partner's memory as well.

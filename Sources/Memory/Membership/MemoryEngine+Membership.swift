@@ -36,6 +36,8 @@ extension MemoryEngine {
         case .quiesce:
             membership.isQuiescing = true
             membership.quiesceReported = false
+            condition.serving = false
+            responses.append(.serving(condition))
         case .drain:
             membership.isDraining = true
             membership.drainReported = false

@@ -14,6 +14,7 @@ extension MemoryEngine {
     /// Sealed pages of the partner become ours, in place; answers how many.
     mutating func adoptMirrorArea() -> Int {
         var count = 0
+        if Planted.isOn(.skipAdoption) { return 0 }
         for index in layout.mirrorStart..<layout.frames where pool.records[index].state == .free {
             if adopt(index) { count += 1 }
         }
@@ -140,6 +141,7 @@ extension MemoryEngine {
 
     /// Everything that this memory holds is void: headers opened, tables empty, state blocks to be read again.
     mutating func voidEverything() {
+        if Planted.isOn(.keepVoidMemory) { return }
         for index in 0..<layout.frames {
             FrameHeader.open(at: region + layout.header(index))
             let frame = FrameIndex(UInt32(index))

@@ -112,11 +112,14 @@ extension MemoryEngine {
             let frame = frame(id, index)
             sealPage(id, index, frame)
             guard mirror, let slot = slots.take() else { continue }
+            if Planted.isOn(.forgetState) && op.pointee.kind == .stateWrite { continue }
+            if Planted.isOn(.skipJoinMirror) && condition.joining { continue }
             op.pointee.reserved -= 1
             pool[frame].pointee.slot = slot
             op.pointee.outstanding += 1
             effects.append(.copy(frame: frame, slot: slot, methods: copyPreference(op.pointee.unit, op.pointee.row)))
         }
+        if Planted.isOn(.acknowledgeBeforeMirror) { op.pointee.outstanding = 0 }
         if op.pointee.outstanding == 0 { mirrored(id) }
     }
 
@@ -176,6 +179,7 @@ extension MemoryEngine {
         let op = operations + id
         let policy = units[Int(op.pointee.unit.raw)].rows[Int(op.pointee.row)]
         let bothHold = condition.paired && policy.mirror && policy.writeBack
+        if Planted.isOn(.acknowledgeBeforeDevice) && !condition.paired && !op.pointee.durable { return finishWrite(id) }
         let keepsBack = !condition.paired && !condition.joining && policy.keepBackAlone
         if op.pointee.durable || !(bothHold || keepsBack) || op.pointee.kind == .stateWrite && !condition.paired {
             op.pointee.phase = .deviceTurn

@@ -50,7 +50,7 @@ extension MemoryEngine {
         let slot = record.pointee.slot
         guard slot != .max else { return }
         record.pointee.slot = .max
-        guard isMirroring else { return }
+        guard isMirroring, !Planted.isOn(.keepMirrorCopy) else { return }
         if membership.isWindowOpen && membership.releasesPending == 0 {
             effects.append(.clear(slot: slot))
             slots.giveBack(slot)

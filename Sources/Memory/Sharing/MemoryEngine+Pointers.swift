@@ -34,7 +34,7 @@ extension MemoryEngine {
                 waitForPointer(id, slot)
                 return false
             }
-            guard mode.conflicts(with: pointers[slot].theirs) else { return true }
+            guard mode.conflicts(with: pointers[slot].theirs), !Planted.isOn(.ignorePointers) else { return true }
             recall(slot, keep: mode == .shared ? .shared : .none)
             waitForPointer(id, slot)
             return false
@@ -131,7 +131,7 @@ extension MemoryEngine {
         if PageKey.isState(key) { return isStateFree(PageKey.unit(key), for: mode) }
         if units[Int(PageKey.unit(key).raw)].isMoving && isHome(PageKey.unit(key)) { return false }
         if isUsed(key, against: mode) { return false }
-        if isGranuleDirty(key) {
+        if isGranuleDirty(key) && !Planted.isOn(.releaseDirty) {
             pointers.awaitsClean = true
             return false
         }
