@@ -1,0 +1,128 @@
+import ISCSIFormats
+import Primitives
+import SAM
+
+extension ISCSITarget {
+    /// Task Management Function Request (RFC 7143 §11.5).
+    mutating func taskManagementRequest(_ index: Int, _ header: UnsafeRawPointer) {
+        let pdu = TaskManagementRequestPDU(decoding: header)
+        if !isAdmitted(index, header) { return }
+        let session = sessions.pointer(Int(connections[index].session))
+        if session.pointee.discovery || pdu.initiatorTaskTag == Tag.none {
+            reject(index, header, .protocolError)
+            return
+        }
+        guard let code = TaskManagementCode(rawValue: pdu.function) else {
+            answer(index, pdu.initiatorTaskTag, .notSupported)
+            return
+        }
+        switch code {
+        case .abortTask: abortTask(index, pdu, header)
+        case .abortTaskSet: forward(index, pdu, header, .abortTaskSet)
+        case .clearACA: forward(index, pdu, header, .clearACA)
+        case .clearTaskSet: forward(index, pdu, header, .clearTaskSet)
+        case .logicalUnitReset: forward(index, pdu, header, .logicalUnitReset)
+        case .targetWarmReset: forward(index, pdu, header, .targetWarmReset)
+        case .targetColdReset: forward(index, pdu, header, .targetColdReset)
+        case .taskReassign: answer(index, pdu.initiatorTaskTag, .reassignmentNotSupported)
+        case .queryTask, .queryTaskSet, .iTNexusReset, .queryAsynchronousEvent:
+            // RFC 7144 has them for iSCSIProtocolLevel 2; ours is 1.
+            answer(index, pdu.initiatorTaskTag, .notSupported)
+        }
+    }
+
+    /// ABORT TASK. A task that is not known has either been answered, or its command did not arrive; RFC 7143 §11.6.1
+    /// tells them apart by RefCmdSN.
+    private mutating func abortTask(_ index: Int, _ pdu: TaskManagementRequestPDU, _ header: UnsafeRawPointer) {
+        if let slot = tasks[taskKey(index, pdu.referencedTaskTag)] {
+            let command = commands.pointer(Int(slot))
+            if command.pointee.state == .active && !command.pointee.hasStatus {
+                let handle = CommandHandle(slot: Int(slot), generation: command.pointee.generation)
+                if command.pointee.lun != pdu.lun {
+                    answer(index, pdu.initiatorTaskTag, .lunDoesNotExist)
+                } else {
+                    forward(index, pdu, header, .abortTask, handle)
+                }
+                return
+            }
+            // Its response is decided and only waits for the last of its data.
+            answer(index, pdu.initiatorTaskTag, .taskDoesNotExist)
+            return
+        }
+        let session = sessions.pointer(Int(connections[index].session))
+        let reference = SerialNumber(pdu.refCmdSN)
+        let inWindow = session.pointee.expCmdSN <= reference && reference <= session.pointee.maxCmdSN
+        if inWindow && reference < SerialNumber(pdu.cmdSN) {
+            // The command is considered received, so that the order can go on behind it.
+            if reference == session.pointee.expCmdSN { session.pointee.expCmdSN = reference &+ 1 }
+            answer(index, pdu.initiatorTaskTag, .functionComplete)
+        } else {
+            answer(index, pdu.initiatorTaskTag, .taskDoesNotExist)
+        }
+    }
+
+    /// Hands a request to the device server; too many at once are refused (RFC 7143 §11.17.1, immediate command reject).
+    private mutating func forward(
+        _ index: Int, _ pdu: TaskManagementRequestPDU, _ header: UnsafeRawPointer,
+        _ function: TaskManagementFunction, _ referenced: CommandHandle? = nil
+    ) {
+        let c = connections + index
+        guard c.pointee.taskManagementRequests < limits.maxTaskManagementRequestsPerConnection,
+            let slot = taskManagement.take()
+        else {
+            reject(index, header, .immediateCommandReject)
+            return
+        }
+        c.pointee.taskManagementRequests += 1
+        let session = Int(c.pointee.session)
+        taskManagement[slot] = TaskManagementSlot(
+            connection: Int32(truncatingIfNeeded: index), initiatorTaskTag: pdu.initiatorTaskTag, function: function,
+            target: sessions.pointer(session).pointee.target, inUse: true)
+        indications.append(.taskManagementRequestReceived(TaskManagementRequest(
+            request: UInt16(truncatingIfNeeded: slot), nexus: NexusIndex(UInt16(truncatingIfNeeded: session)),
+            function: function, lun: pdu.lun, referenced: referenced)))
+    }
+
+    /// The device server has executed a request.
+    mutating func taskManagementFunctionExecuted(_ slot: Int, _ response: ServiceResponse) {
+        guard slot < taskManagement.capacity, taskManagement[slot].inUse else { return }
+        let request = taskManagement[slot]
+        taskManagement[slot].inUse = false
+        taskManagement.giveBack(slot)
+        let index = Int(request.connection)
+        if index >= 0 {
+            connections[index].taskManagementRequests -= 1
+            answer(index, request.initiatorTaskTag, Self.code(response))
+        }
+        if request.function == .targetColdReset && response == .functionComplete { dropSessions(of: request.target) }
+    }
+
+    private static func code(_ response: ServiceResponse) -> TaskManagementResponseCode {
+        switch response {
+        case .functionComplete: .functionComplete
+        case .functionSucceeded: .functionSucceeded
+        case .functionRejected: .rejected
+        case .incorrectLogicalUnit: .lunDoesNotExist
+        }
+    }
+
+    /// TARGET COLD RESET also ends every session with the target, like a power cycle (RFC 7143 §11.5.1).
+    private mutating func dropSessions(of target: UInt16) {
+        for index in 0..<madeConnections where connections[index].session >= 0 {
+            let session = sessions.pointer(Int(connections[index].session))
+            if !session.pointee.discovery && session.pointee.target == target {
+                closeConnection(index, flush: true)
+            }
+        }
+    }
+
+    private mutating func answer(_ index: Int, _ initiatorTaskTag: UInt32, _ code: TaskManagementResponseCode) {
+        guard let base = beginPDU(index, dataLength: 0) else { return }
+        var pdu = TaskManagementResponsePDU()
+        pdu.response = code.rawValue
+        pdu.initiatorTaskTag = initiatorTaskTag
+        pdu.serials = serials(index, advance: true)
+        pdu.encode(into: base)
+        finishPDU(index, base, dataLength: 0)
+    }
+}

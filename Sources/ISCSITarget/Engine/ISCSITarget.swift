@@ -1,0 +1,99 @@
+import ISCSIFormats
+import Primitives
+import SAM
+
+/// The iSCSI target (RFC 7143), from the byte streams of its connections down to SAM's transport protocol services.
+///
+/// An engine: its driver tells it what happened on streams, it fills `effects` for the driver and `indications` for
+/// the device server, which answers by `handle`. After each call, the owner carries indications and requests to and
+/// fro, calling `resume` while `isRunnable`, until all are empty; then it performs the effects.
+///
+/// Bytes move without copies where they are many: `receiveTargets` names page pieces for long data segments, and
+/// `transmitSources` names the pages of Data-In beside the headers of the output ring.
+package struct ISCSITarget: ~Copyable {
+    /// To the driver.
+    package var effects = Queue<TransportEffect>(capacity: 256)
+    /// To the device server.
+    package var indications = Queue<TransportIndication>(capacity: 256)
+    package internal(set) var statistics = TransportStatistics()
+    /// When `tick` is wanted; early calls do no harm.
+    package internal(set) var nextDeadline = Instant.never
+
+    let configuration: ISCSITargetConfiguration
+    let limits: ISCSITargetConfiguration.Limits
+    let frames: Frames
+    let lists: PageLists
+    var random: SeededRandom
+
+    /// Connections by index; memory of one is made when it is first used, and then kept.
+    let connections: UnsafeMutablePointer<Connection>
+    /// How many elements of `connections` have been made.
+    var madeConnections = 0
+    var connectionPlaces: Table<UInt8>
+    var streams: KeyIndex
+    /// Negotiation texts by connection index.
+    var exchanges: [TextExchange]
+    var runnable: Queue<Int32>
+
+    var sessions: Table<Session>
+    let portNames: UnsafeMutableRawPointer
+    var lastTSIH: UInt16
+    /// How many commands a session may have when all are busy.
+    var commandShare: Int
+
+    var commands: Table<CommandSlot>
+    /// (connection, initiator task tag) of active commands to their slots.
+    var tasks: KeyIndex
+    var taskManagement: Table<TaskManagementSlot>
+    var nextTransferTag: UInt32 = 1
+
+    /// - Parameters:
+    ///   - frames, lists: the pages that runs of the device server name.
+    ///   - seed: for first StatSN and TSIH; any number.
+    package init(configuration: ISCSITargetConfiguration, frames: Frames, lists: PageLists, seed: UInt64) {
+        let limits = configuration.limits
+        precondition(limits.maxCommands <= 0x1_0000 && limits.maxSessions <= 0x1_0000)
+        precondition(limits.commandWindow >= 1 && limits.maxConnections >= 1)
+        precondition((512...16_777_215).contains(limits.maxRecvDataSegmentLength))
+        self.configuration = configuration
+        self.limits = limits
+        self.frames = frames
+        self.lists = lists
+        random = SeededRandom(seed: seed)
+        connections = .allocate(capacity: limits.maxConnections)
+        connectionPlaces = Table(capacity: limits.maxConnections, initial: 0)
+        streams = KeyIndex(entries: limits.maxConnections)
+        exchanges = Array(repeating: TextExchange(), count: limits.maxConnections)
+        runnable = Queue(capacity: limits.maxConnections)
+        sessions = Table(capacity: limits.maxSessions, initial: Session())
+        portNames = .allocate(byteCount: limits.maxSessions * Sizes.portName, alignment: 8)
+        commands = Table(capacity: limits.maxCommands, initial: CommandSlot())
+        tasks = KeyIndex(entries: limits.maxCommands)
+        taskManagement = Table(capacity: limits.maxTaskManagementRequests, initial: TaskManagementSlot())
+        lastTSIH = UInt16(truncatingIfNeeded: random.next())
+        commandShare = min(limits.commandWindow, limits.maxCommands)
+    }
+
+    deinit {
+        for index in 0..<madeConnections { connections[index].deallocate() }
+        connections.deinitialize(count: madeConnections)
+        connections.deallocate()
+        portNames.deallocate()
+    }
+
+    /// Connections that can go on with `resume`.
+    package var isRunnable: Bool { !runnable.isEmpty }
+
+    /// The connection of a stream, nil when there is none.
+    func connection(_ stream: StreamID) -> Int? { streams[UInt64(stream.raw)].map { Int($0) } }
+
+    func taskKey(_ connection: Int, _ initiatorTaskTag: UInt32) -> UInt64 {
+        UInt64(connection) << 32 | UInt64(initiatorTaskTag)
+    }
+
+    /// The port name of a session; the memory is the session's until it ends and another takes its place.
+    func portName(_ session: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+            start: portNames + session * Sizes.portName, count: sessions.pointer(session).pointee.portNameLength)
+    }
+}

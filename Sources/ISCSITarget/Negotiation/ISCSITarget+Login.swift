@@ -1,0 +1,216 @@
+import ISCSIFormats
+import Primitives
+import SAM
+
+extension ISCSITarget {
+    /// Parses one PDU of a connection in its login phase; false when more bytes are needed. Anything but a Login
+    /// Request ends the connection.
+    mutating func parseLogin(_ index: Int, _ header: BasicHeaderSegment) -> Bool {
+        let c = connections + index
+        if header.opcode != .loginRequest {
+            fail(index, .firstPDUIsNoLogin)
+            return false
+        }
+        if header.additionalLength > 0 {
+            fail(index, .additionalHeader)
+            return false
+        }
+        if header.dataSegmentLength > TextLimits.loginSegment {
+            refuse(index, LoginRequestPDU(decoding: header.base), .initiatorError)
+            return false
+        }
+        let length = Field.headerLength + BasicHeaderSegment.padded(header.dataSegmentLength)
+        if c.pointee.available < length { return false }
+        c.pointee.head += length
+        statistics.pdusReceived &+= 1
+        let data = UnsafeRawBufferPointer(
+            start: header.base + Field.headerLength, count: header.dataSegmentLength)
+        login(index, LoginRequestPDU(decoding: header.base), data)
+        return true
+    }
+
+    private mutating func login(_ index: Int, _ pdu: LoginRequestPDU, _ data: UnsafeRawBufferPointer) {
+        if let status = order(index, pdu) {
+            refuse(index, pdu, status)
+            return
+        }
+        exchanges[index].incoming.append(contentsOf: data)
+        if exchanges[index].incoming.count > TextLimits.exchange {
+            refuse(index, pdu, .initiatorError)
+            return
+        }
+        if pdu.continues {
+            answer(index, pdu, transit: false, text: [])
+            return
+        }
+        let text = exchanges[index].incoming
+        exchanges[index].incoming = []
+        guard var negotiation = exchanges[index].login else { return }
+        let known = negotiation.identified
+        var status = text.withUnsafeBytes { negotiation.accept($0, stage: pdu.currentStage, configuration) }
+        if status == nil && !known { status = judge(negotiation) }
+        exchanges[index].login = negotiation
+        if let status {
+            refuse(index, pdu, status)
+        } else if pdu.transit && pdu.nextStage == LoginStage.fullFeaturePhase.rawValue {
+            establish(index, pdu, negotiation)
+        } else {
+            if pdu.transit { exchanges[index].login?.stage = pdu.nextStage }
+            answer(index, pdu, transit: pdu.transit, text: negotiation.reply.bytes)
+        }
+    }
+
+    /// Version, stages, and what must not change from one Login Request to the next (RFC 7143 §11.12).
+    private mutating func order(_ index: Int, _ pdu: LoginRequestPDU) -> LoginStatus? {
+        if pdu.versionMin > 0 { return .unsupportedVersion }
+        if exchanges[index].login == nil {
+            exchanges[index].login = LoginNegotiation(first: pdu)
+            connections[index].cid = pdu.cid
+        }
+        guard let login = exchanges[index].login else { return .targetError }
+        let first = login.first
+        if pdu.isid != first.isid || pdu.tsih != first.tsih || pdu.cid != first.cid
+            || pdu.initiatorTaskTag != first.initiatorTaskTag || pdu.cmdSN != first.cmdSN {
+            return .initiatorError
+        }
+        if pdu.transit && pdu.continues { return .initiatorError }
+        if pdu.currentStage > 1 || pdu.currentStage != login.stage { return .invalidDuringLogin }
+        if pdu.transit {
+            guard let next = LoginStage(rawValue: pdu.nextStage), next.rawValue > pdu.currentStage else {
+                return .invalidDuringLogin
+            }
+        }
+        return nil
+    }
+
+    /// Whether initiator and target can have this session, once their names are known.
+    private func judge(_ login: LoginNegotiation) -> LoginStatus? {
+        if !login.discovery && target(named: login.targetName) == nil { return .notFound }
+        if login.first.tsih == 0 { return nil }
+        // Another connection for a session: MaxConnections is 1 in all of them.
+        return session(tsih: login.first.tsih) == nil ? .sessionDoesNotExist : .tooManyConnections
+    }
+
+    func target(named name: [UInt8]) -> UInt16? {
+        for (index, target) in configuration.targets.enumerated() where target.lowercased().utf8.elementsEqual(name) {
+            return UInt16(truncatingIfNeeded: index)
+        }
+        return nil
+    }
+
+    func session(tsih: UInt16) -> Int? {
+        for index in 0..<sessions.capacity {
+            let session = sessions.pointer(index)
+            if session.pointee.inUse && session.pointee.tsih == tsih { return index }
+        }
+        return nil
+    }
+
+    private mutating func refuse(_ index: Int, _ pdu: LoginRequestPDU, _ status: LoginStatus) {
+        statistics.loginsRefused &+= 1
+        effects.append(.loginRefused(connections[index].stream, status: status.rawValue))
+        answer(index, pdu, transit: false, text: [], status: status)
+        closeConnection(index, flush: true)
+    }
+
+    /// Login Response (RFC 7143 §11.13).
+    func loginSerials(_ index: Int, _ pdu: LoginRequestPDU) -> TargetSerialNumbers {
+        TargetSerialNumbers(statSN: connections[index].statSN, expCmdSN: pdu.cmdSN, maxCmdSN: pdu.cmdSN)
+    }
+
+    private mutating func answer(
+        _ index: Int, _ pdu: LoginRequestPDU, transit: Bool, text: [UInt8], status: LoginStatus = .success,
+        tsih: UInt16? = nil
+    ) {
+        guard let base = beginPDU(index, dataLength: text.count) else { return }
+        var response = LoginResponsePDU()
+        response.transit = transit
+        response.currentStage = pdu.currentStage
+        response.nextStage = transit ? pdu.nextStage : 0
+        response.isid = pdu.isid
+        response.tsih = tsih ?? pdu.tsih
+        response.initiatorTaskTag = pdu.initiatorTaskTag
+        response.serials = connections[index].session >= 0 ? serials(index, advance: false) : loginSerials(index, pdu)
+        response.status = status.rawValue
+        response.dataSegmentLength = UInt32(truncatingIfNeeded: text.count)
+        connections[index].statSN &+= 1
+        response.encode(into: base)
+        text.withUnsafeBytes { source in
+            if let start = source.baseAddress {
+                dataSegment(index, base).copyMemory(from: start, byteCount: source.count)
+            }
+        }
+        finishPDU(index, base, dataLength: text.count)
+    }
+
+    /// The last step of a login: the session begins. An older session of the same initiator port with the same target
+    /// is ended first (session reinstatement, RFC 7143 §6.3.5).
+    private mutating func establish(_ index: Int, _ pdu: LoginRequestPDU, _ login: LoginNegotiation) {
+        let name = Self.portName(login.initiatorName, pdu.isid)
+        let target = login.discovery ? 0 : self.target(named: login.targetName) ?? 0
+        reinstate(name, target: target, discovery: login.discovery)
+        guard name.count <= Sizes.portName, let place = sessions.take() else {
+            refuse(index, pdu, .outOfResources)
+            return
+        }
+        (portNames + place * Sizes.portName).copyMemory(from: name, byteCount: name.count)
+        var session = Session()
+        session.discovery = login.discovery
+        session.target = target
+        session.isid = pdu.isid
+        session.tsih = freshTSIH()
+        session.portNameLength = name.count
+        session.connection = Int32(truncatingIfNeeded: index)
+        session.expCmdSN = SerialNumber(pdu.cmdSN)
+        session.maxCmdSN = SerialNumber(pdu.cmdSN)
+        session.inUse = true
+        sessions[place] = session
+        shareWindow()
+        let c = connections + index
+        c.pointee.session = Int32(truncatingIfNeeded: place)
+        answer(index, pdu, transit: true, text: login.reply.bytes, tsih: session.tsih)
+        // Digests begin with the first PDU after the login (RFC 7143 §13.1).
+        c.pointee.parameters = login.parameters
+        c.pointee.parameters.firstBurstLength = min(
+            login.parameters.firstBurstLength, login.parameters.maxBurstLength)
+        c.pointee.state = .loggedIn
+        exchanges[index] = TextExchange()
+        statistics.logins &+= 1
+        expect(c.pointee.lastReceived + limits.pingAfter)
+        announce(index, place)
+    }
+
+    private mutating func announce(_ index: Int, _ place: Int) {
+        let session = sessions.pointer(place)
+        let nexus = NexusIndex(UInt16(truncatingIfNeeded: place))
+        if !session.pointee.discovery {
+            indications.append(.nexusEstablished(
+                nexus, NexusIdentity(target: session.pointee.target, initiatorPort: portName(place))))
+        }
+        effects.append(.sessionOpened(connections[index].stream, session.pointee.discovery ? nil : nexus))
+    }
+
+    private mutating func reinstate(_ name: [UInt8], target: UInt16, discovery: Bool) {
+        for place in 0..<sessions.capacity {
+            let session = sessions.pointer(place)
+            if !session.pointee.inUse || session.pointee.discovery != discovery || session.pointee.target != target {
+                continue
+            }
+            if session.pointee.connection >= 0 && portName(place).elementsEqual(name) {
+                closeConnection(Int(session.pointee.connection), flush: false)
+            }
+        }
+    }
+
+    /// `name,i,0xISID` (RFC 7143 §4.2.7.1: the initiator port name).
+    private static func portName(_ name: [UInt8], _ isid: ISID) -> [UInt8] {
+        let digits = String(isid.raw, radix: 16)
+        return name + Array((",i,0x" + String(repeating: "0", count: 12 - digits.count) + digits).utf8)
+    }
+
+    /// A TSIH that no session has; never 0.
+    private mutating func freshTSIH() -> UInt16 {
+        repeat { lastTSIH &+= 1 } while lastTSIH == 0 || session(tsih: lastTSIH) != nil
+        return lastTSIH
+    }
+}

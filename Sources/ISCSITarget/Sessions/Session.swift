@@ -1,0 +1,23 @@
+import ISCSIFormats
+
+/// One session (RFC 7143 §4.2.5): a set of connections between an initiator port and a target. The set has one
+/// element, since MaxConnections is negotiated to 1.
+struct Session {
+    var discovery = false
+    /// Index of the target; without meaning in a discovery session.
+    var target: UInt16 = 0
+    var isid = ISID(0)
+    var tsih: UInt16 = 0
+    /// Bytes of the initiator port name, and of the iSCSI name that it begins with.
+    var portNameLength = 0
+    /// The connection of the set.
+    var connection: Int32 = -1
+    var expCmdSN = SerialNumber(0)
+    /// Never goes back (RFC 7143 §4.2.2.1).
+    var maxCmdSN = SerialNumber(0)
+    /// Commands received whose response is not in the output yet.
+    var outstanding = 0
+    /// Commands received since the session began.
+    var commands: UInt64 = 0
+    var inUse = false
+}
