@@ -74,5 +74,5 @@ enum PairTimes {
     static var dirtyRest: Interval { .seconds(2) }
     /// Pause before the channel is dialled again, doubling up to the longest.
     static var dialRetry: Interval { .milliseconds(50) }
-    static var dialRetryLongest: Interval { .milliseconds(800) }
+    static var dialRetryLongest: Interval { .milliseconds(200) }
 }
