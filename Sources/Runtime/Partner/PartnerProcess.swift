@@ -50,6 +50,9 @@ package struct PartnerProcess: ~Copyable {
 
     deinit { if pidfd >= 0 { close(pidfd) } }
 
+    /// The process that the pidfd names is gone; an event may be about an earlier pidfd.
+    package var hasEnded: Bool { pidfd >= 0 && gemel_pidfd_ended(pidfd) == 1 }
+
     /// A fence is under way.
     package var isFencing: Bool { fence != nil }
 

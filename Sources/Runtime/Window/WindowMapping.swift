@@ -53,19 +53,23 @@ package struct WindowMapping: ~Copyable {
     package var isBroken: Bool { gemel_mapping_faulted() != 0 }
 
     /// Whether a slot is one of the mirror area: a frame that may be written here.
-    package func owns(_ slot: UInt32) -> Bool { Int(slot) >= layout.mirrorStart && Int(slot) < layout.frames }
+    private func owns(_ slot: UInt32) -> Bool { Int(slot) >= layout.mirrorStart && Int(slot) < layout.frames }
 
-    /// Copies a page and then its header, the seal last. The caller checks the slot before, and the window word after
-    /// a fence behind the last placement of its batch.
-    package func place(page: UnsafeRawPointer, header: UnsafeRawPointer, slot: UInt32) {
+    /// Copies a page and then its header, the seal last; false, and nothing changed, when the slot is not in the mirror
+    /// area. The caller looks at the window word after a fence behind the last placement of its batch.
+    package func place(page: UnsafeRawPointer, header: UnsafeRawPointer, slot: UInt32) -> Bool {
+        if !owns(slot) { return false }
         let target = base + layout.header(Int(slot))
         // A slot is free when it is placed in; should it still be sealed, nobody may see old header and new bytes.
         if SharedWord.load(target) != 0 { FrameHeader.open(at: target) }
         memcpy(base + layout.frame(Int(slot)), page, PageSize.bytes)
         memcpy(target + 8, header + 8, RegionLayout.headerBytes - 8)
         FrameHeader.seal(FrameHeader.sealWord(target), at: target)
+        return true
     }
 
-    /// Opens a header of the mirror area.
-    package func clear(slot: UInt32) { FrameHeader.open(at: base + layout.header(Int(slot))) }
+    /// Opens a header of the mirror area; nothing happens for a slot that is not there.
+    package func clear(slot: UInt32) {
+        if owns(slot) { FrameHeader.open(at: base + layout.header(Int(slot))) }
+    }
 }

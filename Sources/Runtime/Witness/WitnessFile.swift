@@ -105,13 +105,23 @@ package struct WitnessFile: Sendable {
 }
 
 /// A call on the witness, for the worker.
-enum WitnessJob: Sendable {
+package enum WitnessJob: Sendable {
     case read
     case swap(expected: UInt64, WitnessRecord)
 }
 
 /// A job and what it came to.
-struct WitnessEnd: Sendable {
-    var job: WitnessJob
-    var outcome: WitnessFile.Outcome
+package struct WitnessEnd: Sendable {
+    package var job: WitnessJob
+    package var outcome: WitnessFile.Outcome
+}
+
+extension WitnessFile {
+    /// Performs a job; on a worker's thread.
+    package func perform(_ job: WitnessJob) -> Outcome {
+        switch job {
+        case .read: read()
+        case .swap(let expected, let record): swap(expected: expected, record)
+        }
+    }
 }
