@@ -78,7 +78,7 @@ let suites = [
     tests("PairTests", uses: ["Pair", "PagingFormats", "BlockModel", "Primitives"]),
     tests("ControllerTests", uses: ["Controller", "Simulation"] + waistNames),
     tests("DevicesTests", uses: ["Devices", "BlockModel", "Primitives"]),
-    tests("RuntimeTests", uses: ["Runtime", "Controller"] + waistNames),
+    tests("RuntimeTests", uses: ["Runtime", "Devices", "Controller"] + waistNames),
     tests("ConfigurationTests", uses: ["Configuration", "Controller", "BlockModel", "Primitives"]),
     tests("ManagementTests", uses: ["Management", "Controller", "Primitives"]),
     tests("SimulationTests", uses: ["Simulation", "Controller"] + waistNames),

@@ -1,1 +1,0 @@
-// Devices: to be filled.

@@ -1,0 +1,77 @@
+import CCrypto
+import CLinux
+import Glibc
+import PagingFormats
+import Primitives
+
+/// What a driver may ask the machine and an engine may not: the clock, chance, identities.
+package enum Platform {
+    /// CLOCK_BOOTTIME: it goes on while the machine is suspended, so a lease cannot outlive its time there.
+    package static var now: Instant { Instant(nanoseconds: gemel_boottime()) }
+
+    /// Seconds of the wall clock: only the seed of incarnations, never a deadline.
+    static var wallSeconds: UInt64 { UInt64(Swift.max(0, time(nil))) }
+
+    /// 32 bytes from the system's random source; nil when it has none to give.
+    package static func random() -> InlineArray<32, UInt8>? {
+        var bytes = InlineArray<32, UInt8>(repeating: 0)
+        var span = bytes.mutableSpan
+        let code = span.withUnsafeMutableBufferPointer { RAND_bytes($0.baseAddress, 32) }
+        return code == 1 ? bytes : nil
+    }
+
+    /// A random identity of a memory.
+    static func freshMemoryID() -> WitnessRecord.MemoryID? {
+        guard let bytes = random() else { return nil }
+        func word(_ at: Int) -> UInt64 { (0..<8).reduce(0) { $0 << 8 | UInt64(bytes[at + $1]) } }
+        // Never `none`, whatever chance says.
+        return WitnessRecord.MemoryID(high: word(0), low: word(8) | 1)
+    }
+
+    /// HMAC-SHA-256 of the first `count` bytes of `message`.
+    package static func authenticate(
+        key: [UInt8], message: InlineArray<128, UInt8>, count: Int
+    ) -> InlineArray<32, UInt8> {
+        var digest = InlineArray<32, UInt8>(repeating: 0)
+        var length: UInt32 = 32
+        let bounded = Swift.max(0, Swift.min(count, 128))
+        var output = digest.mutableSpan
+        output.withUnsafeMutableBufferPointer { output in
+            message.span.withUnsafeBufferPointer { input in
+                _ = HMAC(
+                    EVP_sha256(), key, Int32(truncatingIfNeeded: key.count), input.baseAddress, bounded,
+                    output.baseAddress, &length)
+            }
+        }
+        return digest
+    }
+
+    /// The kernel's boot id; `none` when it cannot be read, which equals no boot id of any superblock.
+    static func bootID() -> WitnessRecord.MemoryID {
+        let digits = firstLine("/proc/sys/kernel/random/boot_id").filter { $0 != "-" }
+        guard digits.count == 32, let high = UInt64(digits.prefix(16), radix: 16),
+            let low = UInt64(digits.suffix(16), radix: 16)
+        else { return .none }
+        return WitnessRecord.MemoryID(high: high, low: low)
+    }
+
+    /// When a process started, in clock ticks since boot (proc(5), field 22); nil when there is none with that pid.
+    package static func startTime(pid: Int32) -> UInt64? {
+        // The command name, in parentheses, may hold anything: fields are counted behind the last parenthesis.
+        guard let tail = firstLine("/proc/\(pid)/stat").split(separator: ")").last else { return nil }
+        let fields = tail.split(separator: " ")
+        return fields.count > 19 ? UInt64(fields[19]) : nil
+    }
+
+    /// The beginning of a small file, up to the first newline; empty when it cannot be read.
+    static func firstLine(_ path: String) -> String {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        if fd < 0 { return "" }
+        defer { close(fd) }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4096) { room in
+            let got = read(fd, room.baseAddress, 4096)
+            let text = String(decoding: room[..<Swift.max(0, got)], as: UTF8.self)
+            return text.split(separator: "\n", omittingEmptySubsequences: false).first.map(String.init) ?? ""
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Controller
+import Devices
+import PagingFormats
+import Primitives
+
+/// Everything that a reactor drives and that was opened before it began: made by `ControllerProcess`, or by a test.
+package struct Plant: ~Copyable {
+    package var memory: MemoryFile
+    package var devices: DeviceSet
+    package var listeners: Listeners
+    package var partner: PartnerProcess
+    package var witness: Worker<WitnessJob, WitnessEnd>
+    /// Eventfd of the witness's worker.
+    package var witnessWake: Int32
+    package var settings: PlantSettings
+    package var control: ControlPort
+}
+
+/// The plain values that a reactor needs.
+package struct PlantSettings: Sendable {
+    package var controller: ControllerID
+    package var pairID: UInt64
+    package var incarnation: UInt64
+    /// Key of the channel's HMAC; empty for an array of one controller.
+    package var secret: [UInt8]
+    /// Where the partner's channel listener is; nil for an array of one.
+    package var partnerChannel: PortalAddress?
+    /// The partner's memory, for a takeover at start-up; nil for an array of one or another host.
+    package var partnerMemory: MemoryFile.Identity?
+    /// Socket of the partner's window server; nil when it is not on this host.
+    package var partnerWindow: String?
+    package var maximumStreams: Int
+    /// SIGTERM and SIGINT ask for a clean stop; a second one ends the process at once.
+    package var handlesSignals: Bool
+    package var log: @Sendable (String) -> Void
+}
+
+/// Listening sockets, bound before anything else happens.
+package struct Listeners: ~Copyable {
+    package var portals: [Int32]
+    /// -1 for an array of one controller.
+    package var channel: Int32
+    /// -1 when no partner is on this host.
+    package var window: Int32
+    /// Path of the window's socket, removed at the end.
+    package var windowPath: String
+}
+
+/// How a controller's life ended.
+package enum ProcessOutcome: Equatable, Sendable {
+    /// A clean stop; exit code 0.
+    case stopped
+    /// The process is to be started anew; its memory is to be opened anew.
+    case restart(RestartReason)
+    /// An operator must act; exit code 78.
+    case refused(RefusalReason)
+    /// Ended at once by `ControlPort.halt` or a second signal.
+    case halted
+
+    /// A sentence for people.
+    package var sentence: String {
+        switch self {
+        case .stopped: "stopped cleanly"
+        case .restart(let reason): LogText.sentence(reason)
+        case .refused(let reason): LogText.sentence(reason)
+        case .halted: "ended at once, nothing was drained"
+        }
+    }
+}
