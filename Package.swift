@@ -54,7 +54,7 @@ let engines = [
     module("CopyModule", uses: ["PagingFormats", "BlockModel", "Primitives"]),
     module("Pair", uses: ["PagingFormats", "BlockModel", "Primitives"]),
 ]
-let engineNames: [Target.Dependency] = ["ISCSITarget", "SCSITarget", "Memory", "CopyModule", "Pair"]
+let engineNames: [Target.Dependency] = ["ISCSITarget", "SCSITarget", "Memory", "CopyModule", "Pair", "SCSIFormats"]
 let waistNames: [Target.Dependency] = ["SAM", "BlockModel", "PagingFormats", "Primitives"]
 let composition = [module("Controller", uses: engineNames + waistNames)]
 let drivers = [

@@ -183,7 +183,7 @@ extension Controller {
         case .restart(let reason): effects.append(.restart(reason: reason))
         case .stopped: effects.append(.stopped)
         case .refuse(let reason): effects.append(.refuse(reason))
-        case .log(let entry): log(entry)
+        case .log(let entry): log(LogEntry.Code(entry.code), entry.first, entry.second)
         }
     }
 
@@ -205,13 +205,36 @@ extension Controller {
         case .transmit(let stream): effects.append(.transmit(stream))
         case .resumeReceive(let stream): effects.append(.resumeReceive(stream))
         case .close(let stream): effects.append(.close(stream))
-        case .sessionOpened(let nexus): log(.sessionOpened, UInt64(nexus.raw))
+        case .sessionOpened(_, let nexus): if let nexus { log(.sessionOpened, UInt64(nexus.raw)) }
         case .sessionClosed(let nexus): log(.sessionClosed, UInt64(nexus.raw))
-        default: break
+        case .loginRefused(let stream, let status): log(.loginRefused, UInt64(stream.raw), UInt64(status))
+        case .protocolError(let stream, let fault):
+            log(.protocolError, UInt64(stream.raw), UInt64(fault.rawValue))
         }
     }
 
-    mutating func log(_ code: LogEntry.Code, _ first: UInt64 = 0, _ second: UInt64 = 0) {
+    private mutating func log(_ code: LogEntry.Code, _ first: UInt64 = 0, _ second: UInt64 = 0) {
         effects.append(.log(LogEntry(code, first, second)))
+    }
+}
+
+extension LogEntry.Code {
+    /// The controller's word for what Pair tells.
+    init(_ code: PairLog.Code) {
+        switch code {
+        case .stateChanged: self = .stateChanged
+        case .epochChanged: self = .epochChanged
+        case .partnerLost: self = .partnerLost
+        case .partnerJoined: self = .partnerJoined
+        case .fenced: self = .fenced
+        case .adopted: self = .adopted
+        case .caughtUp: self = .caughtUp
+        case .channelUp: self = .channelUp
+        case .channelDown: self = .channelDown
+        case .channelRefused: self = .channelRefused
+        case .windowOpened: self = .windowOpened
+        case .windowClosed: self = .windowClosed
+        case .memoryVoided: self = .memoryVoided
+        }
     }
 }

@@ -83,12 +83,8 @@ package struct Controller: ~Copyable {
     /// event (destaging, channel frames, acknowledgements).
     package mutating func settle(at now: Instant) {
         memory.settle(at: now)
-        for unit in failback.due(
-            at: now, isRedundant: pair.condition.paired && pair.condition.serving && !isStopping,
-            units: description.units.indices.lazy.filter { [self] in needsFailback($0) })
-        {
-            server.moveHome(UnitIndex(UInt16(unit)), to: description.units[unit].map.preferred, at: now)
-        }
+        let isRedundant = pair.condition.paired && pair.condition.serving && !isStopping
+        if failback.isDue(at: now, isRedundant: isRedundant) { moveUnitsBack(at: now) }
         drain(at: now)
         pair.lamport = memory.lamport
         pair.settle(at: now)
@@ -125,9 +121,13 @@ package struct Controller: ~Copyable {
         return false
     }
 
-    /// This controller is home of a unit that prefers the other one.
-    private func needsFailback(_ unit: Int) -> Bool {
-        description.units[unit].map.preferred != id && memory.home(of: UnitIndex(UInt16(unit))) == id
+    /// Moves the units of which this controller is home, and that prefer the other one.
+    private mutating func moveUnitsBack(at now: Instant) {
+        for index in description.units.indices {
+            let unit = UnitIndex(UInt16(index))
+            let preferred = description.units[index].map.preferred
+            if preferred != id && memory.home(of: unit) == id { server.moveHome(unit, to: preferred, at: now) }
+        }
     }
 }
 

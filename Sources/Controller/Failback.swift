@@ -10,21 +10,22 @@ struct Failback {
 
     init(delay: Interval?) { self.delay = delay }
 
-    /// The units whose time has come, among those that stand on the wrong controller.
-    mutating func due(at now: Instant, isRedundant: Bool, units: some Sequence<Int>) -> [Int] {
+    /// Whether units that stand on the wrong controller are to be moved now; true once each time that the pair became
+    /// redundant.
+    mutating func isDue(at now: Instant, isRedundant: Bool) -> Bool {
         guard let delay, isRedundant else {
             redundantSince = nil
             nextDeadline = .never
-            return []
+            return false
         }
         let since = redundantSince ?? now
         redundantSince = since
         if now < since + delay {
             nextDeadline = since + delay
-            return []
+            return false
         }
-        nextDeadline = .never
-        return Array(units)
+        holdOff()
+        return since != .never
     }
 
     /// An administrator has moved units: they stay where they are until the pair has been redundant anew.
