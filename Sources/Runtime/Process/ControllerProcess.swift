@@ -32,21 +32,16 @@ package struct ControllerProcess: ~Copyable {
                 controller: id, pairID: description.pairID, durability: own.memoryDurability, bootID: bootID))
         let devices = try Self.openDevices(description, options)
         let start = try Self.conditions(memory, bootID, partner != nil)
-        let now = Platform.now
-        let engine = Controller(
-            description, id: id, memory: memory.base, layout: memory.layout, start: start, at: now)
-        let settings = try Self.settings(description, own, partner, start, secret, options)
         let listeners = try Listeners(own, partner: partner, options: options)
-        let ports = listeners.portals.map { UInt16(truncatingIfNeeded: Swift.max(0, gemel_local_port($0))) }
-        let control = ControlPort()
-        let wake = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
-        let witnessFile = WitnessFile(path: options.resolve(description.pair.witnessFile))
+        let ports = listeners.portals.map { Plant.port($0) }
+        let settings = try Self.settings(description, own, partner, start, secret, options)
+        let engine = Controller(
+            description, id: id, memory: memory.base, layout: memory.layout, start: start, at: Platform.now)
         let plant = Plant(
             memory: memory, devices: devices, listeners: listeners,
-            partner: PartnerProcess(
-                path: partner.map { options.resolve($0.memoryFile) } ?? "", pairID: description.pairID, at: now),
-            witness: Worker(limit: 4, wake: wake) { WitnessEnd(job: $0, outcome: witnessFile.perform($0)) },
-            witnessWake: wake, settings: settings, control: control)
+            partnerMemory: partner.map { options.resolve($0.memoryFile) } ?? "",
+            witness: WitnessFile(path: options.resolve(description.pair.witnessFile)), settings: settings)
+        let control = plant.control
         let made = try Reactor(engine: engine, plant: plant)
         reactor = made
         portalPorts = ports
@@ -98,7 +93,6 @@ package struct ControllerProcess: ~Copyable {
                     controller: $0.id, pairID: description.pairID, durability: $0.memoryDurability,
                     bootID: start.bootID)
             },
-            partnerWindow: partner.map { options.windowSocket($0.id.name) }, maximumStreams: options.maximumStreams,
-            handlesSignals: options.handlesSignals, log: options.log)
+            options: options)
     }
 }

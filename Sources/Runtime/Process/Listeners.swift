@@ -5,7 +5,7 @@ import Primitives
 
 extension Listeners {
     /// Binds the portals, the channel's listener and the window's socket of a controller, all or none.
-    init(
+    package init(
         _ own: ControllerDescription, partner: ControllerDescription?, options: ProcessOptions
     ) throws(RuntimeError) {
         var bound: [Int32] = []

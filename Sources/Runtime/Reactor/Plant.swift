@@ -33,6 +33,22 @@ package struct PlantSettings: Sendable {
     /// SIGTERM and SIGINT ask for a clean stop; a second one ends the process at once.
     package var handlesSignals: Bool
     package var log: @Sendable (String) -> Void
+
+    package init(
+        controller: ControllerID, pairID: UInt64, incarnation: UInt64, secret: [UInt8],
+        partnerChannel: PortalAddress?, partnerMemory: MemoryFile.Identity?, options: ProcessOptions
+    ) {
+        self.controller = controller
+        self.pairID = pairID
+        self.incarnation = incarnation
+        self.secret = secret
+        self.partnerChannel = partnerChannel
+        self.partnerMemory = partnerMemory
+        partnerWindow = partnerMemory.map { options.windowSocket($0.controller.name) }
+        maximumStreams = options.maximumStreams
+        handlesSignals = options.handlesSignals
+        log = options.log
+    }
 }
 
 /// Listening sockets, bound before anything else happens.

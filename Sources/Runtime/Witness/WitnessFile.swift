@@ -23,6 +23,12 @@ package struct WitnessFile: Sendable {
         package var won = false
         /// Somebody held the lock for longer than the patience: nothing was read.
         package var lockTimedOut = false
+
+        package init(answer: WitnessAnswer, won: Bool = false, lockTimedOut: Bool = false) {
+            self.answer = answer
+            self.won = won
+            self.lockTimedOut = lockTimedOut
+        }
     }
 
     /// Makes the file of a new array, all zeros; false when it is there already or cannot be made.
