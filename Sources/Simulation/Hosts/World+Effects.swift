@@ -38,7 +38,7 @@ extension World {
         case .random(let token): tell(host, .random(token: token, randomBytes()), after: drawn(around: 5_000))
         case .restart(let reason):
             record(.restart, host.letter, UInt64(reason.rawValue))
-            crash(host, cause: .restart, restartAfter: between(1_000_000, 50_000_000))
+            crash(host, cause: .restart, then: .after(between(1_000_000, 50_000_000)))
         case .stopped: stopped(host)
         case .refuse(let reason):
             record(.refuse, host.letter, UInt64(reason.rawValue))

@@ -7,10 +7,18 @@ enum EndCause: UInt64 {
     case crash = 0, crashInBatch, fence, restart, stopped
 }
 
+/// What the supervisor does with a process that ended.
+enum Supervision {
+    /// Start it again after a drawn time; in a script: leave it.
+    case usual
+    case after(UInt64)
+    case never
+}
+
 extension World {
     /// A process ends at once, whatever it was doing. Its memory file, its bytes in flight and its device requests
-    /// stay; the supervisor starts it anew after `restartAfter`.
-    func crash(_ host: SimulatedHost, cause: EndCause, restartAfter: UInt64? = nil) {
+    /// stay; the supervisor does with it as `then` says.
+    func crash(_ host: SimulatedHost, cause: EndCause, then: Supervision = .usual) {
         guard host.isRunning else { return }
         let inFlight = devices.reduce(0) { $0 + $1.inFlight(host: host.index) }
         record(.died, host.letter, host.life, UInt64(inFlight), cause.rawValue)
@@ -32,7 +40,11 @@ extension World {
         host.window = nil
         host.holdsPartnerMemory = false
         host.isFencing = false
-        host.restartDelay = restartAfter ?? defaultRestartDelay()
+        switch then {
+        case .usual: host.restartDelay = defaultRestartDelay()
+        case .after(let delay): host.restartDelay = delay
+        case .never: host.restartDelay = nil
+        }
         for slot in host.streams { if let slot { abandon(slot) } }
         host.streams.removeAll(keepingCapacity: true)
         if options.plantedBug == .memoryForgotten { forgetFrames(host) }
@@ -138,7 +150,6 @@ extension World {
     func stopped(_ host: SimulatedHost) {
         record(.stopped, host.letter)
         let isAtEnd = phase == .stopping || phase == .done
-        crash(host, cause: .stopped, restartAfter: isAtEnd ? nil : defaultRestartDelay())
-        if isAtEnd { host.restartDelay = nil }
+        crash(host, cause: .stopped, then: isAtEnd ? .never : .usual)
     }
 }
