@@ -49,3 +49,24 @@ package final class ControllerProcess: SimulatedProcess {
     package func nextEffect() -> ControllerEffect? { controller.effects.popFirst() }
     package func status(at now: Instant) -> ControllerStatus { controller.status(at: now) }
 }
+
+extension ControllerProcess {
+    /// Whether a controller of this build does anything at all: a fresh one asks its driver for something at once or
+    /// has a deadline. Suites that play whole stories ask first.
+    package static var isComposed: Bool {
+        var random = SeededRandom(seed: 1)
+        let options = SimulationOptions(seed: 1)
+        let description = World.describe(Parameters.drawn(options, from: &random))
+        let layout = RegionLayout(bytes: description.controllers[0].memoryBytes)
+        let host = SimulatedHost(index: 0, layout: layout)
+        let start = StartConditions(
+            memoryIsFresh: true, memoryIsLost: false, freshMemoryID: .init(high: 1, low: 1),
+            bootID: .init(high: 2, low: 2), incarnation: 1, pid: 1, pidStartTime: 1, partnerOnThisHost: true)
+        let now = Instant(nanoseconds: 1_000_000_000)
+        let process = ControllerProcess(
+            ProcessSeed(
+                description: description, id: .a, memory: host.region, layout: layout, start: start, now: now))
+        process.settle(at: now)
+        return process.nextEffect() != nil || process.nextDeadline != .never
+    }
+}
