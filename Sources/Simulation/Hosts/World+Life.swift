@@ -74,7 +74,7 @@ extension World {
         if partner.isRunning {
             let isLate = random.chance(1, in: 8)
             let delay = isLate ? drawn(around: 15_000_000) : drawn(around: 300_000)
-            schedule(.endNoticed(host: partner.index, life: partner.life), after: delay)
+            schedule(.endNoticed(host: partner.index, life: partner.life, isLook: false), after: delay)
         }
         if let delay = host.restartDelay { scheduleStart(host, after: delay) }
     }
@@ -106,9 +106,7 @@ extension World {
             ProcessSeed(
                 description: description, id: host.id, memory: host.region, layout: host.layout, start: start,
                 now: instant))
-        if partner.state == .dead {
-            schedule(.endNoticed(host: host.index, life: host.life), after: drawn(around: 200_000))
-        }
+        schedule(.endNoticed(host: host.index, life: host.life, isLook: true), after: drawn(around: 200_000))
         scheduleWake(host)
     }
 

@@ -27,8 +27,9 @@ enum Action {
     case witnessReply(Int)
     /// `fencePartner` looks whether the proof is there.
     case fenceCheck(host: Int, life: UInt64)
-    /// The end of a partner's process becomes known.
-    case endNoticed(host: Int, life: UInt64)
+    /// The end of a partner's process becomes known; or a driver that starts looks whether anybody holds the
+    /// partner's memory file.
+    case endNoticed(host: Int, life: UInt64, isLook: Bool)
     /// The fault schedule goes on; a fault of the table ends.
     case nextFault
     case faultEnds(Int)

@@ -198,8 +198,9 @@ package final class World {
             witness.takeEffect(place, ignoringExpectation: options.plantedBug == .witnessAlwaysSwaps)
         case .witnessReply(let place): finishWitness(place)
         case .fenceCheck(let host, let life): checkFence(hosts[host], life)
-        case .endNoticed(let host, let life):
+        case .endNoticed(let host, let life, let isLook):
             guard hosts[host].life == life, hosts[host].isRunning else { return }
+            if isLook && hosts[1 - host].state != .dead { return }
             record(.ended, hosts[host].letter)
             enqueue(.event(.partnerEnded), to: hosts[host])
         case .nextFault: nextFault()
