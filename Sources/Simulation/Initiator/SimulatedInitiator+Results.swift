@@ -1,0 +1,96 @@
+import Primitives
+
+/// How a command ended for its initiator.
+enum OperationEnd {
+    case status(UInt8, InitiatorSense?, [UInt8])
+    /// Taken away by a task management function.
+    case aborted
+    /// The session is gone.
+    case lost
+}
+
+extension SimulatedInitiator {
+    /// Tells the oracle what an ended command proves, and whoever waits for it.
+    func finish(_ operation: Operation, _ end: OperationEnd) {
+        var status = UInt64.max
+        if case .status(let byte, _, _) = end { status = UInt64(byte) }
+        world.counts.finished += 1
+        world.record(.finish, letter, operation.kind.rawValue, status, UInt64(operation.sector))
+        var isGood = false
+        switch end {
+        case .lost: break
+        case .aborted:
+            if operation.kind == .write { world.check(world.oracle.close(operation.write, at: world.now)) }
+        case .status(0, _, let data):
+            isGood = true
+            world.counts.good += 1
+            if operation.kind == .write { world.check(world.oracle.acknowledge(operation.write, at: world.now)) }
+            if operation.kind == .read { judge(operation, data) }
+        case .status(let byte, let sense, _): failed(operation, byte, sense)
+        }
+        switch operation.purpose {
+        case .workload: break
+        case .audit: world.auditEnded(operation, isGood: isGood)
+        case .script(let number): world.scriptEnded(number, end)
+        }
+    }
+
+    /// Statuses that say "not executed" refuse a write; any other answer closes its window.
+    private func failed(_ operation: Operation, _ status: UInt8, _ sense: InitiatorSense?) {
+        let isUnitAttention = sense?.key == 6
+        let isNotExecuted = isUnitAttention || [0x08, 0x18, 0x28].contains(status)
+        if operation.kind == .write {
+            let violation = isNotExecuted
+                ? world.oracle.refuse(operation.write, at: world.now)
+                : world.oracle.close(operation.write, at: world.now)
+            world.check(violation)
+        }
+        let hadDeviceErrors = world.faultCounts[Int(FaultKind.deviceError.rawValue)] > 0 || world.isScripted
+        if status == 2, let sense {
+            world.record(
+                .note, letter, UInt64(sense.key), UInt64(sense.code), UInt64(sense.qualifier))
+            let isMedium = sense.key == 3 || sense.key == 4
+            if sense.key == 5 || sense.key == 7 || (isMedium && !hadDeviceErrors) {
+                world.fail(
+                    .wireProtocol, "unexpected sense \(sense.key)/\(hex(sense.code))/\(hex(sense.qualifier)) for a "
+                        + "\(operation.kind) of unit \(operation.unit)")
+            }
+        } else if ![0x08, 0x28, 0x40].contains(status) {
+            world.fail(.wireProtocol, "unexpected status \(hex(status)) for a \(operation.kind)")
+        }
+    }
+
+    private func hex(_ byte: UInt8) -> String { String(byte, radix: 16) }
+
+    /// Every sector of a read names the write that it is from.
+    private func judge(_ operation: Operation, _ data: [UInt8]) {
+        guard data.count == operation.count * SectorPattern.bytes else {
+            return world.fail(.wireProtocol, "a read of \(operation.count) sectors returned \(data.count) bytes")
+        }
+        data.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress else { return }
+            for index in 0..<operation.count {
+                let sector = operation.sector + index
+                let content = SectorPattern.read(
+                    base + index * SectorPattern.bytes, seed: world.options.seed, unit: operation.unit,
+                    sector: UInt64(sector))
+                judge(operation, sector, content)
+            }
+        }
+    }
+
+    private func judge(_ operation: Operation, _ sector: Int, _ content: SectorPattern.Content) {
+        let number: UInt32
+        switch content {
+        case .initial: number = BlockOracle.initial
+        case .write(let write): number = write
+        case .wrong(let reason):
+            return world.fail(.wrongData, "unit \(operation.unit) sector \(sector): \(reason)")
+        }
+        world.check(
+            world.oracle.read(
+                unit: operation.unit, sector: sector, value: number, begun: operation.begun, ended: world.now))
+        if case .audit = operation.purpose { world.auditSaw(operation, sector, number) }
+        if case .script = operation.purpose { world.scriptSaw(operation, sector, number) }
+    }
+}

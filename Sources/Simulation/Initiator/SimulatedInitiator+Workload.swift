@@ -1,0 +1,49 @@
+import Primitives
+
+extension SimulatedInitiator {
+    /// Issues some commands and plans the next ones: bursts with pauses, so that idle moments are met as well.
+    func issueNext() {
+        guard world.phase == .safety, budget > 0 else { return }
+        let burst = 1 + Int(world.random.below(UInt64(world.parameters.queueDepth)))
+        for _ in 0..<burst where budget > 0 { issueOne() }
+        let mean = world.parameters.safety / UInt64(Swift.max(1, world.options.commands))
+            * UInt64(world.parameters.queueDepth / 2 + 1) * UInt64(world.initiators.count)
+        world.schedule(.workload(initiator: index), after: world.drawn(around: mean))
+    }
+
+    private func issueOne() {
+        let random = world.random.below(100)
+        let path = Int(world.random.below(2))
+        guard paths[path].isReady, paths[path].operations.count < world.parameters.queueDepth,
+            paths[path].resetting == nil
+        else { return }
+        let unit = Int(world.random.below(UInt64(world.parameters.units)))
+        budget -= 1
+        switch random {
+        case 0: resetUnit(unit, path: path)
+        case 1, 2: issue(.testUnitReady, .workload, path: path, unit: unit, sector: 0, count: 0)
+        case 3: issue(.reportGroups, .workload, path: path, unit: unit, sector: 0, count: 0)
+        case 4, 5: issue(.synchronize, .workload, path: path, unit: unit, sector: 0, count: 0)
+        default: issueTransfer(path, unit)
+        }
+    }
+
+    private func issueTransfer(_ path: Int, _ unit: Int) {
+        let parameters = world.parameters
+        let isHot = world.random.chance(3, in: 4)
+        let range = isHot ? parameters.hotSectors : parameters.unitSectors
+        var count = 1 + Int(world.random.below(UInt64(parameters.largestCommand)))
+        if world.random.chance(1, in: 2) { count = Swift.min(count, 8) }
+        count = Swift.min(count, range)
+        var sector = Int(world.random.below(UInt64(range - count + 1)))
+        if world.random.chance(1, in: 3) {
+            sector = sector / 8 * 8
+            count = Swift.min((count + 7) / 8 * 8, parameters.unitSectors - sector)
+        }
+        let isWrite = world.random.chance(parameters.writePercentage, in: 100)
+        issue(
+            isWrite ? .write : .read, .workload, path: path, unit: unit, sector: sector, count: count,
+            isLong: world.random.chance(1, in: 2),
+            forceUnitAccess: world.random.chance(parameters.forceUnitAccess, in: 100))
+    }
+}

@@ -1,0 +1,71 @@
+import BlockModel
+import Controller
+import PagingFormats
+import Primitives
+
+extension Parameters {
+    /// What a seed stands for.
+    static func drawn(_ options: SimulationOptions, from random: inout SeededRandom) -> Parameters {
+        func pick<T>(_ choices: [T]) -> T { choices[Int(random.below(UInt64(choices.count)))] }
+        let lease: UInt64 = pick([400, 400, 1000, 1000, 3000]) * 1_000_000
+        let weights: FaultWeights
+        if let given = options.faults {
+            weights = given
+        } else {
+            weights = .drawn(from: &random, allowed: .all)
+        }
+        let safety = lease * (12 + 3 * UInt64(options.faultCount))
+        let sectors = pick([64, 256, 512])
+        let frames = options.frames ?? pick([96, 128, 256])
+        return Parameters(
+            frames: frames, lease: lease, unitSectors: sectors, units: pick([1, 1, 2]), initiators: pick([1, 2]),
+            queueDepth: pick([1, 4, 8, 16]), networkLatency: pick([20_000, 50_000, 500_000]),
+            deviceLatency: pick([50_000, 200_000, 5_000_000]), reaction: pick([2_000, 10_000, 100_000]),
+            chunking: pick([0, 8, 64]), pipeCapacity: pick([4 << 10, 64 << 10, 256 << 10]),
+            hotSectors: pick([8, 16, 64]), largestCommand: pick([8, 16, 64]), writePercentage: pick([50, 50, 80]),
+            forceUnitAccess: pick([0, 0, 10, 50]), commandTimeout: lease * pick([2, 5, 10]), safety: safety,
+            weights: weights, faultInterval: safety / UInt64(Swift.max(1, options.faultCount)))
+    }
+}
+
+extension World {
+    static var targetName: String { "iqn.2026-11.io.gemel:simulated" }
+
+    /// The array of a run, made as the configuration would.
+    static func describe(_ parameters: Parameters) -> ArrayDescription {
+        let memory = RegionLayout.headerOffset + PageSize.bytes
+            + parameters.frames * (PageSize.bytes + RegionLayout.headerBytes)
+        func controller(_ id: ControllerID, _ port: Int) -> ControllerDescription {
+            ControllerDescription(
+                id: id, portals: ["127.0.0.1:\(port)"], channel: "127.0.0.1:\(port + 10)", memoryBytes: memory,
+                memoryFile: "\(id.name).memory", memoryDurability: .process)
+        }
+        var policy = Policy.standard
+        for index in policy.rows.indices {
+            policy.rows[index].destageAge = Interval(nanoseconds: parameters.lease / 3)
+        }
+        let units = (0..<parameters.units).map { index -> UnitDescription in
+            let map = UnitMap(
+                sectors: UInt64(parameters.unitSectors), device: DeviceIndex(UInt16(index)),
+                dataOffset: DeviceLayout.labelArea, stateOffset: DeviceLayout.stateOffset(0),
+                preferred: index == 0 ? .a : .b, policy: policy)
+            var naa = InlineArray<16, UInt8>(repeating: 0)
+            naa[0] = 0x60
+            naa[15] = UInt8(truncatingIfNeeded: index + 1)
+            return UnitDescription(lun: UInt16(index), map: map, blockLength: 512, naa: naa, serial: "SIM\(index)")
+        }
+        let devices = (0..<parameters.units).map {
+            DeviceDescription(name: "disk\($0)", kind: .memory, dataBytes: UInt64(parameters.unitSectors * 512))
+        }
+        var description = ArrayDescription(
+            name: "simulated", pairID: 0x51D0_51D0_51D0_51D0, controllers: [controller(.a, 3260), controller(.b, 3261)],
+            devices: devices, units: units, targets: [TargetDescription(name: targetName)])
+        description.pair.lease = Interval(nanoseconds: parameters.lease)
+        description.pair.channelPatience = Interval(nanoseconds: parameters.lease / 3)
+        description.pair.heartbeat = Interval(nanoseconds: parameters.lease / 12)
+        description.pair.failbackDelay = Interval(nanoseconds: parameters.lease * 3)
+        description.pair.witnessFile = "witness"
+        description.pair.secretFile = "secret"
+        return description
+    }
+}
