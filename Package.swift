@@ -64,8 +64,8 @@ let programs: [Target] = [
     .executableTarget(
         name: "gemel",
         dependencies: [
-            "Runtime", "Simulation", "Configuration", "Management", "Controller", "Primitives", "CLinux", argumentParser,
-            logging,
+            "Runtime", "Simulation", "Configuration", "Management", "Controller", "BlockModel", "Primitives", "CLinux",
+            argumentParser, logging,
         ],
         swiftSettings: settings),
 ]

@@ -345,7 +345,9 @@ package final class Supervisor: Sendable {
             child.report.process = .down
             return (reason, "stays down: the reason would be the same again")
         }
-        guard options.restart, !state.stopping else {
+        // Before the pair was ever ready, a controller that gives up by itself would give up again.
+        let gaveUpAtStart = child.lastExit != nil && !state.wasReady
+        guard options.restart, !state.stopping, !gaveUpAtStart else {
             child.report.process = .down
             return (reason, "stays down")
         }
