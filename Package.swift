@@ -62,12 +62,15 @@ let drivers = [
     module("Runtime", uses: ["Controller", "Devices", "CLinux", "CCrypto"] + waistNames),
     module("Simulation", uses: ["Controller", "ISCSIFormats", "SCSIFormats"] + waistNames),
     module("Configuration", uses: ["Controller", "BlockModel", "Primitives", yams]),
-    module("Management", uses: ["Controller", "Primitives", flyingFox, logging]),
+    module("Management", uses: ["Controller", "Primitives", "CLinux", flyingFox, logging]),
 ]
 let programs: [Target] = [
     .executableTarget(
         name: "gemel",
-        dependencies: ["Runtime", "Simulation", "Configuration", "Management", argumentParser, logging],
+        dependencies: [
+            "Runtime", "Simulation", "Configuration", "Management", "Controller", "BlockModel", "Primitives", "CLinux",
+            argumentParser, logging,
+        ],
         swiftSettings: settings),
 ]
 let suites = [

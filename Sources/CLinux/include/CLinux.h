@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include "Supervision.h"
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>

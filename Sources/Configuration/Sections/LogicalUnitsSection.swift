@@ -1,0 +1,117 @@
+import BlockModel
+import Primitives
+
+/// `logical_units:` by LUN.
+struct LogicalUnitsSection {
+    struct Item {
+        var lun: UInt16
+        var entry: Entry
+        var pool: String
+        /// nil: the rest of the pool.
+        var size: UInt64?
+        var sizeEntry: Entry?
+        var blockLength: UInt32 = 512
+        var policy = Policy.standard
+        var preferred: ControllerID?
+        var preferredEntry: Entry?
+        var naa: (bytes: InlineArray<16, UInt8>, entry: Entry)?
+        var serial: (text: String, entry: Entry)?
+    }
+    var items: [Item] = []
+
+    /// LUNs of the peripheral device addressing method (SAM-6 §4.7.7.2).
+    static let lun: ClosedRange<Int> = 0...255
+    static let size: ClosedRange<UInt64> = (1 << 20)...(64 << 40)
+
+    private static let keys: [KnownKey] = [
+        .read("pool"), .read("size"), .read("block_size"), .read("policy"), .read("preferred"), .read("identity"),
+        .unavailable("thin", "units are fully provisioned on sparse files"),
+        .unavailable("removable", "units are fixed disks"),
+        .unavailable("read_only", "units can be written"),
+    ]
+    private static let identityKeys: [KnownKey] = [.read("naa"), .read("serial")]
+
+    init(_ entry: Entry, storage: StorageSection, policies: PoliciesSection) {
+        guard let entries = entry.entries("of LUNs, such as {0: {pool: pool0}}") else { return }
+        if entries.isEmpty { entry.refuseKey("no logical unit; write 0: {pool: pool0}") }
+        var seen: [UInt16: Entry] = [:]
+        for (name, inner) in entries {
+            guard let number = Int(name), Self.lun.contains(number) else {
+                inner.refuseKey("'\(name)' is no LUN; write a number from \(Self.lun.lowerBound) to \(Self.lun.upperBound)")
+                continue
+            }
+            let lun = UInt16(number)
+            if let first = seen[lun] {
+                inner.refuseKey("LUN \(lun) is given twice: first as '\(first.path)'; keep one")
+                continue
+            }
+            seen[lun] = inner
+            if let item = Self.item(lun, inner, storage, policies) { items.append(item) }
+        }
+        // Every array answers REPORT LUNS and the first INQUIRY at LUN 0 (SPC-5 §6.3).
+        if !entries.isEmpty, seen[0] == nil, !items.isEmpty {
+            entry.refuseKey("LUN 0 is missing; hosts look there first, so one unit must be 0")
+        }
+    }
+
+    private static func item(
+        _ lun: UInt16, _ entry: Entry, _ storage: StorageSection, _ policies: PoliciesSection
+    ) -> Item? {
+        guard let section = Section(entry, keys: keys) else { return nil }
+        let pool = section.required("pool", storage.names.first ?? "pool0")?.name(in: storage.names, "pool")
+        var item = Item(lun: lun, entry: entry, pool: pool ?? "")
+        item.sizeEntry = section["size"]
+        item.size = section["size"]?.size(multipleOf: 4096, size)
+        if let entry = section["block_size"], let text = entry.text("block size; 512 or 4096") {
+            switch text {
+            case "512": item.blockLength = 512
+            case "4096", "4KiB": item.blockLength = 4096
+            case "512e": entry.refuse("not available in this version: 512e; write 512 or 4096")
+            default: entry.refuse("'\(text)' is no block size; write 512 or 4096")
+            }
+        }
+        if let entry = section["policy"] {
+            let builtIn = [Policy.standard, Policy.writeThrough]
+            let known = builtIn + policies.policies
+            // A refused policy is known by its name: one error is enough.
+            if let name = entry.name(in: builtIn.map(\.name) + policies.names, "policy") {
+                item.policy = known.first { $0.name == name } ?? .standard
+            }
+        }
+        item.preferredEntry = section["preferred"]
+        item.preferred = section["preferred"]?.choice(ControllerID.allCases.map { ($0.name, $0) })
+        if let entry = section["identity"] { identity(entry, &item) }
+        return pool == nil ? nil : item
+    }
+
+    private static func identity(_ entry: Entry, _ item: inout Item) {
+        guard let section = Section(entry, keys: identityKeys) else { return }
+        if let entry = section["naa"], let text = entry.text("designator") {
+            if let bytes = Identity.parseNAA(text) {
+                item.naa = (bytes, entry)
+            } else {
+                entry.refuse("'\(text)' is no NAA designator; write naa. and 32 hexadecimal digits, the first one 6")
+            }
+        }
+        if let entry = section["serial"], let text = entry.text("serial number") {
+            if (1...32).contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
+                item.serial = (text, entry)
+            } else {
+                entry.refuse("'\(text)' is no serial number; write 1 to 32 printable ASCII characters without blanks")
+            }
+        }
+    }
+}
+
+extension Entry {
+    /// The name of something that another section defines.
+    fileprivate func name(in names: [String], _ what: String) -> String? {
+        guard let text = text("name of a \(what)") else { return nil }
+        if names.contains(text) { return text }
+        let nearest = NearestName.of(text, among: names)
+        refuse(
+            "no \(what) is called '\(text)'; "
+                + (nearest.map { "did you mean '\($0)'?" } ?? "there are: \(names.joined(separator: ", "))"))
+        return nil
+    }
+}

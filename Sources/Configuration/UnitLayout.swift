@@ -1,0 +1,81 @@
+import BlockModel
+import Controller
+import Primitives
+
+/// Where units stand on their devices: after the array's own first MiB, one after the other in the order of the file,
+/// each on a MiB boundary. A unit without a size gets what the others of its pool leave.
+///
+///     0          1 MiB                                                    end
+///     | label, states | first unit | second unit | …                     |
+struct UnitLayout {
+    struct Place {
+        var device: DeviceIndex
+        var bytes: UInt64
+        var dataOffset: UInt64
+        var stateOffset: UInt64
+    }
+    /// By LUN; refused ones are not in it.
+    private(set) var places: [UInt16: Place] = [:]
+
+    private static let alignment: UInt64 = 1 << 20
+
+    init(_ section: LogicalUnitsSection, _ storage: StorageSection, _ devices: [DeviceDescription]) {
+        for pool in storage.pools {
+            guard let index = devices.firstIndex(where: { $0.name == pool.member }) else { continue }
+            let items = section.items.filter { $0.pool == pool.name }
+            // A size that was refused is no wish for the rest.
+            guard items.allSatisfy({ $0.sizeEntry == nil || $0.size != nil }) else { continue }
+            place(items, pool, DeviceIndex(UInt16(index)), devices[index].dataBytes)
+        }
+    }
+
+    private mutating func place(
+        _ items: [LogicalUnitsSection.Item], _ pool: StorageSection.Pool, _ device: DeviceIndex, _ capacity: UInt64
+    ) {
+        guard items.count <= DeviceLayout.units else {
+            pool.entry.refuseKey("\(items.count) units on one device; it has room for \(DeviceLayout.units)")
+            return
+        }
+        let unsized = items.filter { $0.size == nil }
+        if unsized.count > 1 {
+            unsized[1].entry.refuseKey(
+                "'size' is missing, and \(unsized[0].entry.path) takes the rest of \(pool.name) already; write size: 1GiB")
+            return
+        }
+        guard let sized = sizedTotal(items, pool, capacity) else { return }
+        let left = capacity > sized ? capacity - sized : 0
+        // Whole MiB, so that what follows keeps its place.
+        let rest = left / Self.alignment * Self.alignment
+        if let unsized = unsized.first, rest < LogicalUnitsSection.size.lowerBound {
+            unsized.entry.refuseKey("nothing is left of \(pool.name) for it; give the other units less, or the device more")
+            return
+        }
+        var offset = DeviceLayout.labelArea
+        for (ordinal, item) in items.enumerated() {
+            let bytes = item.size ?? rest
+            places[item.lun] = Place(
+                device: device, bytes: bytes, dataOffset: offset, stateOffset: DeviceLayout.stateOffset(ordinal))
+            offset += Self.aligned(bytes)
+        }
+    }
+
+    /// Bytes that the units with a size take, up to the boundary after each; nil when one does not fit.
+    private func sizedTotal(
+        _ items: [LogicalUnitsSection.Item], _ pool: StorageSection.Pool, _ capacity: UInt64
+    ) -> UInt64? {
+        var total: UInt64 = 0
+        for item in items {
+            guard let size = item.size else { continue }
+            guard size <= capacity, total <= capacity - size else {
+                item.sizeEntry?.refuse(
+                    "\(ByteCount.format(size)) do not fit: \(pool.name) has \(ByteCount.format(capacity)), of which "
+                        + "\(ByteCount.format(total)) are taken")
+                return nil
+            }
+            total += Self.aligned(size)
+        }
+        return total
+    }
+
+    private static func aligned(_ bytes: UInt64) -> UInt64 { (bytes + alignment - 1) / alignment * alignment }
+}

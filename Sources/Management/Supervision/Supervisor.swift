@@ -1,0 +1,392 @@
+import CLinux
+import Controller
+import Foundation
+import Glibc
+import Synchronization
+
+/// Runs the controllers of an array as processes: starts them, waits on their pidfds, starts a dead one again, puts
+/// faults into effect, and knows what each says of itself.
+///
+/// One thread, the one that calls `run`, owns the processes: only it starts, signals and reaps. One more thread per
+/// controller asks it for its status. What they know is in `state`, behind one lock; other threads ask for changes
+/// through `orders` and are answered when they are done.
+package final class Supervisor: Sendable {
+    package let plan: PairStatus.Plan
+    package let controllers: [SupervisedController]
+    let options: Options
+    let report: @Sendable (Event) -> Void
+    let state: Mutex<State>
+    /// Written to when there are orders.
+    private let wake: Int32
+    private let signals: Int32
+
+    package struct Options: Sendable {
+        /// Start a controller again that died.
+        package var restart = true
+        /// The first wait before that, and the longest, in milliseconds; it doubles in between.
+        package var restartDelay: ClosedRange<Int64> = 5000...60_000
+        /// A controller that ran this long starts again with the first wait.
+        package var settledAfter: Int64 = 60_000
+        /// How long all together have to become ready at the first start, and to stop cleanly at the end.
+        package var startPatience: Int64 = 60_000
+        package var stopPatience: Int64 = 30_000
+        /// Exit code by which a controller asks to be started anew at once.
+        package var startAnewCode: Int32
+        /// Exit codes after which a start again would come to the same.
+        package var refusalCodes: Set<Int32>
+        /// Signals that end `run` in order; blocked in the whole process before any thread is made.
+        package var stopSignals: [Int32] = [SIGINT, SIGTERM, SIGHUP]
+        package init(startAnewCode: Int32, refusalCodes: Set<Int32>) {
+            self.startAnewCode = startAnewCode
+            self.refusalCodes = refusalCodes
+        }
+    }
+
+    /// What is worth a line to the person who looks on.
+    package enum Event: Sendable {
+        /// The first time that every controller serves.
+        case ready(PairStatus)
+        /// Something in the glance of the pair changed.
+        case changed(PairStatus)
+        case ended(controller: String, reason: String, next: String)
+        case stopping
+    }
+
+    struct Child {
+        var process: ChildProcess?
+        var report: PairStatus.ControllerReport
+        var startedAt: Int64 = 0
+        /// When it is started again; nil: not by time.
+        var restartAt: Int64?
+        var delay: Int64 = 0
+        /// The code of its last exit, if it ended by exiting.
+        var lastExit: Int32?
+        /// The pid that has been told the cuts in effect.
+        var toldCuts: Int32?
+    }
+
+    struct State {
+        var children: [String: Child] = [:]
+        var faults = FaultTable()
+        var wasReady = false
+        var stopping = false
+        var orders: [Order] = []
+    }
+
+    /// Something that only the owning thread does; answered when it is in effect.
+    struct Order: Sendable {
+        enum Action: Sendable { case kill, hang, resume, revive }
+        var action: Action
+        var controller: String
+        var answer: CheckedContinuation<Void, Never>
+    }
+
+    /// Blocks the stop signals in the calling thread: call it before any other thread is made.
+    package init(
+        _ plan: PairStatus.Plan, _ controllers: [SupervisedController], options: Options,
+        report: @escaping @Sendable (Event) -> Void
+    ) throws(Errno) {
+        self.plan = plan
+        self.controllers = controllers
+        self.options = options
+        self.report = report
+        var children: [String: Child] = [:]
+        for controller in controllers {
+            let report = PairStatus.ControllerReport(name: controller.name, process: .down, portals: controller.portals)
+            children[controller.name] = Child(report: report)
+        }
+        var first = State()
+        first.children = children
+        state = Mutex(first)
+        var set = sigset_t()
+        sigemptyset(&set)
+        for signal in options.stopSignals { sigaddset(&set, signal) }
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+        wake = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
+        signals = signalfd(-1, &set, Int32(SFD_CLOEXEC) | Int32(SFD_NONBLOCK))
+        guard wake >= 0, signals >= 0 else { throw Errno(code: errno) }
+    }
+
+    deinit {
+        close(wake)
+        close(signals)
+    }
+
+    /// The state now.
+    package var status: PairStatus {
+        state.withLock { state in
+            PairStatus(
+                plan, controllers: controllers.compactMap { state.children[$0.name]?.report },
+                faults: state.faults.faults, wasReady: state.wasReady)
+        }
+    }
+
+    /// Runs the controllers until a stop signal, or until `stop`; returns the exit code. The calling thread must be one
+    /// that lives as long as the process.
+    package func run() -> Int32 {
+        for controller in controllers {
+            start(controller.name)
+            StatusPoller(self, controller).start()
+        }
+        var life = Life(patienceEnds: Clock.milliseconds() + options.startPatience)
+        while true {
+            waitForSomething()
+            if takeStopSignal() || state.withLock({ $0.stopping }) {
+                report(.stopping)
+                return stopAll(exitCode: 0)
+            }
+            reapAll()
+            carryOutOrders()
+            startDue()
+            if let code = life.step(self) { return stopAll(exitCode: code) }
+        }
+    }
+
+    /// Ends `run` from another thread.
+    package func stop() {
+        state.withLock { $0.stopping = true }
+        wakeUp()
+    }
+
+    func wakeUp() {
+        var one: UInt64 = 1
+        _ = write(wake, &one, 8)
+    }
+
+    /// Gives an order to the owning thread and waits until it is in effect.
+    func order(_ action: Order.Action, _ controller: String) async {
+        await withCheckedContinuation { continuation in
+            let accepted = state.withLock { state in
+                guard !state.stopping else { return false }
+                state.orders.append(Order(action: action, controller: controller, answer: continuation))
+                return true
+            }
+            if accepted { wakeUp() } else { continuation.resume() }
+        }
+    }
+
+    // MARK: The owning thread
+
+    /// Until a signal, an order, the end of a child, or 50 ms.
+    private func waitForSomething() {
+        let pidfds = state.withLock { $0.children.values.compactMap { $0.process?.pidfd } }
+        var descriptors = ([wake, signals] + pidfds).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        _ = poll(&descriptors, nfds_t(descriptors.count), 50)
+        var drained: UInt64 = 0
+        _ = read(wake, &drained, 8)
+    }
+
+    private func takeStopSignal() -> Bool {
+        var information = signalfd_siginfo()
+        return read(signals, &information, MemoryLayout<signalfd_siginfo>.size) > 0
+    }
+
+    func start(_ name: String) {
+        guard let controller = controllers.first(where: { $0.name == name }) else { return }
+        let made: Result<ChildProcess, Errno>
+        do throws(Errno) { made = .success(try ChildProcess.start(controller.command)) } catch { made = .failure(error) }
+        let delay = state.withLock { state -> Int64? in
+            guard var child = state.children[name] else { return nil }
+            defer { state.children[name] = child }
+            child.restartAt = nil
+            child.report.status = nil
+            switch made {
+            case .success(let process):
+                child.process = process
+                child.report.pid = process.pid
+                child.report.process = .starting
+                child.report.reason = nil
+                child.startedAt = Clock.milliseconds()
+                return nil
+            case .failure(let error):
+                child.report.process = .down
+                child.report.reason = "cannot be started: \(error)"
+                return 0
+            }
+        }
+        if delay != nil { report(.ended(controller: name, reason: "cannot be started", next: "stays down")) }
+    }
+
+    private func startDue() {
+        let now = Clock.milliseconds()
+        let due = state.withLock { state in
+            state.children.filter { $0.value.restartAt.map { $0 <= now } ?? false }.map(\.key).sorted()
+        }
+        for name in due { startAgain(name) }
+    }
+
+    private func reapAll() {
+        for controller in controllers {
+            let process = state.withLock { $0.children[controller.name]?.process }
+            guard let process, let ending = process.reap() else { continue }
+            let verdict = state.withLock { noteEnding(controller.name, ending, &$0) }
+            report(.ended(controller: controller.name, reason: verdict.reason, next: verdict.next))
+        }
+    }
+
+    private func carryOutOrders() {
+        let orders = state.withLock { state in
+            defer { state.orders = [] }
+            return state.orders
+        }
+        for order in orders {
+            carryOut(order)
+            order.answer.resume()
+        }
+    }
+
+    private func carryOut(_ order: Order) {
+        let name = order.controller
+        let (child, faults) = state.withLock { ($0.children[name], $0.faults) }
+        guard let child else { return }
+        switch order.action {
+        case .kill:
+            if let process = child.process {
+                process.signal(SIGKILL)
+                while process.reapBlocking() == nil {}
+                let verdict = state.withLock { noteEnding(name, .signalled(SIGKILL), &$0) }
+                report(.ended(controller: name, reason: verdict.reason, next: verdict.next))
+            } else {
+                state.withLock { state in
+                    state.children[name]?.restartAt = nil
+                    state.children[name]?.report.process = .killed
+                }
+            }
+        case .hang:
+            if let process = child.process {
+                process.signal(SIGSTOP)
+                for _ in 0..<500 where !process.isStopped { usleep(1000) }
+            }
+            state.withLock { state in
+                state.children[name]?.restartAt = nil
+                state.children[name]?.report.process = .hung
+            }
+        case .resume:
+            guard !faults.has(.controllerHang, controller: name), child.report.process == .hung else { return }
+            guard let process = child.process else { return startAgain(name) }
+            process.signal(SIGCONT)
+            state.withLock { $0.children[name]?.report.process = .starting }
+        case .revive:
+            guard child.process == nil, !faults.has(.controllerKill, controller: name) else { return }
+            // Killed and to hang: it comes back when that fault is removed too.
+            guard !faults.has(.controllerHang, controller: name) else {
+                return state.withLock { $0.children[name]?.report.process = .hung }
+            }
+            startAgain(name)
+        }
+    }
+
+    private func startAgain(_ name: String) {
+        state.withLock { $0.children[name]?.report.restarts += 1 }
+        start(name)
+    }
+
+    /// SIGTERM to all (and SIGCONT, or a stopped one would not hear it), a bounded wait, then SIGKILL.
+    private func stopAll(exitCode: Int32) -> Int32 {
+        state.withLock { $0.stopping = true }
+        let waiting = state.withLock { state in
+            defer { state.orders = [] }
+            return state.orders
+        }
+        for order in waiting { order.answer.resume() }
+        for process in processes {
+            process.signal(SIGTERM)
+            process.signal(SIGCONT)
+        }
+        let end = Clock.milliseconds() + options.stopPatience
+        while !processes.isEmpty {
+            for controller in controllers {
+                let process = state.withLock { $0.children[controller.name]?.process }
+                guard let process, let ending = process.reap() else { continue }
+                _ = state.withLock { noteEnding(controller.name, ending, &$0) }
+            }
+            // A second signal means: at once.
+            if Clock.milliseconds() >= end || takeStopSignal() {
+                for process in processes { process.signal(SIGKILL) }
+            }
+            usleep(10_000)
+        }
+        return exitCode
+    }
+
+    private var processes: [ChildProcess] { state.withLock { $0.children.values.compactMap(\.process) } }
+
+    /// Notes that a process ended, and decides what becomes of it.
+    private func noteEnding(
+        _ name: String, _ ending: ChildProcess.Ending, _ state: inout State
+    ) -> (reason: String, next: String) {
+        guard var child = state.children[name] else { return ("", "") }
+        defer { state.children[name] = child }
+        let now = Clock.milliseconds()
+        let ran = now - child.startedAt
+        child.process = nil
+        child.report.pid = nil
+        child.report.status = nil
+        child.toldCuts = nil
+        child.lastExit = if case .exited(let code) = ending { code } else { nil }
+        let reason = Self.sentence(ending)
+        child.report.reason = reason
+        if state.faults.has(.controllerKill, controller: name) {
+            child.report.process = .killed
+            return ("ended by the fault controller-kill", "stays down until the fault is removed")
+        }
+        if state.faults.has(.controllerHang, controller: name) {
+            child.report.process = .hung
+            return ("\(reason) while it hung", "stays down until the fault controller-hang is removed")
+        }
+        if ending == .exited(options.startAnewCode), !state.stopping {
+            child.report.process = .waiting
+            // At once; but one that asks again and again is slowed down like one that dies.
+            child.delay = ran < 1000 ? min(max(child.delay * 2, 100), options.restartDelay.upperBound) : 0
+            child.restartAt = now + child.delay
+            return ("asked to be started anew", "starts again at once")
+        }
+        if case .exited(let code) = ending, options.refusalCodes.contains(code) {
+            child.report.process = .down
+            return (reason, "stays down: the reason would be the same again")
+        }
+        // Before the pair was ever ready, a controller that gives up by itself would give up again.
+        let gaveUpAtStart = child.lastExit != nil && !state.wasReady
+        guard options.restart, !state.stopping, !gaveUpAtStart else {
+            child.report.process = .down
+            return (reason, "stays down")
+        }
+        child.delay = child.delay == 0 || ran >= options.settledAfter
+            ? options.restartDelay.lowerBound : min(child.delay * 2, options.restartDelay.upperBound)
+        child.restartAt = now + child.delay
+        child.report.process = .waiting
+        return (reason, "starts again in \(child.delay / 1000) s")
+    }
+
+    private static func sentence(_ ending: ChildProcess.Ending) -> String {
+        switch ending {
+        case .exited(let code): "exited with code \(code)"
+        case .signalled(let signal): "ended by signal \(signal) (\(String(cString: strsignal(signal))))"
+        }
+    }
+}
+
+/// One controller as the supervisor needs it.
+package struct SupervisedController: Sendable {
+    package var name: String
+    /// The program and its arguments.
+    package var command: [String]
+    package var socketPath: String
+    package var portals: [String]
+    package init(name: String, command: [String], socketPath: String, portals: [String]) {
+        self.name = name
+        self.command = command
+        self.socketPath = socketPath
+        self.portals = portals
+    }
+}
+
+extension ChildProcess {
+    /// Waits for the end; nil when interrupted.
+    fileprivate func reapBlocking() -> Ending? {
+        var status: Int32 = 0
+        guard waitpid(pid, &status, 0) == pid else { return errno == EINTR ? nil : .signalled(SIGKILL) }
+        close(pidfd)
+        return .signalled(SIGKILL)
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Configuration
+import Foundation
+
+/// `gemel simulate --seeds N [--seed S] [--jobs J]`
+struct Simulate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the pair in the deterministic simulator: the same code, seeded faults, no sockets.")
+
+    @Option(help: "How many seeds.") var seeds: UInt64 = 1
+    @Option(help: "The first seed.") var seed: UInt64 = 1
+    @Option(help: "Seeds side by side (default: the processors).") var jobs: Int?
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard seeds > 0, seeds <= 1_000_000_000, seed <= .max - seeds else {
+            throw ValidationError("--seeds is from 1 to 1000000000")
+        }
+        if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs is from 1 to 256") }
+    }
+
+    func run() throws {
+        let request = SimulationRequest(
+            first: seed, count: seeds, jobs: jobs ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
+        let total = seeds
+        let result = try runSimulation(request) { done in
+            if done % 1000 == 0, done < total { Console.complain("simulate: \(done) of \(total) seeds") }
+        }
+        switch output.output {
+        case .json: try Console.sayJSON(result)
+        case .text:
+            for failure in result.failures {
+                Console.say("seed \(failure.seed): \(failure.reason)")
+                Console.say("  again: gemel simulate --seeds 1 --seed \(failure.seed)")
+            }
+            Console.say("simulate: \(result.seeds) seeds, \(result.failures.count) violations")
+        }
+        if !result.failures.isEmpty { throw ExitCode(ExitStatus.refused.rawValue) }
+    }
+}
