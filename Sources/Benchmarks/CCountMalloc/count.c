@@ -1,0 +1,1 @@
+int gemel_dummy;
