@@ -12,7 +12,7 @@ enum {
     // Our MaxRecvDataSegmentLength and FirstBurstLength: a write up to this size comes as immediate data.
     receive_limit = 256 << 10,
     burst_limit = 1 << 20,
-    input_capacity = 256 << 10,
+    input_capacity = 64 << 10,
     // Commands that a host may have outstanding on one connection.
     window = 256,
     headers_capacity = 4096,
