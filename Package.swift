@@ -73,6 +73,23 @@ let programs: [Target] = [
         ],
         swiftSettings: settings),
 ]
+/// What measures the product: a load client, the limit that speed is compared with, a counter of allocations, and the
+/// benchmark that runs them side by side. None of it is part of the product, and none imports a module of it.
+let benchmarks: [Target] = [
+    .executableTarget(
+        name: "LoadClient", dependencies: ["CISAL", "CLinux"], path: "Sources/Benchmarks/LoadClient",
+        swiftSettings: settings),
+    .executableTarget(name: "CLimit", path: "Sources/Benchmarks/CLimit"),
+    .target(name: "CCountMalloc", path: "Sources/Benchmarks/CCountMalloc"),
+    .executableTarget(
+        name: "Bench", dependencies: ["CLinux"], path: "Sources/Benchmarks/Bench", swiftSettings: settings),
+]
+let benchmarkProducts: [Product] = [
+    .executable(name: "gemel-load", targets: ["LoadClient"]),
+    .executable(name: "gemel-limit", targets: ["CLimit"]),
+    .executable(name: "gemel-bench", targets: ["Bench"]),
+    .library(name: "gemel-count-malloc", type: .dynamic, targets: ["CCountMalloc"]),
+]
 let suites = [
     tests("PrimitivesTests", uses: ["Primitives"]),
     tests("ISCSITargetTests", uses: ["ISCSITarget", "ISCSIFormats", "SAM", "Primitives"]),
@@ -92,12 +109,12 @@ let suites = [
 
 let package = Package(
     name: "gemel",
-    products: [.executable(name: "gemel", targets: ["gemel"])],
+    products: [.executable(name: "gemel", targets: ["gemel"])] + benchmarkProducts,
     dependencies: [
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     ],
-    targets: foreign + base + waists + formats + engines + composition + drivers + programs + suites
+    targets: foreign + base + waists + formats + engines + composition + drivers + programs + benchmarks + suites
 )
