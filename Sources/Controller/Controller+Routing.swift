@@ -40,8 +40,12 @@ extension Controller {
                 iscsi.closed(stream, at: now)
             }
         case .storageCompleted(let completion): memory.handle(completion, at: now)
-        case .windowOpened(_, let incarnation): pair.handle(.windowOpened(incarnation: incarnation), at: now)
-        case .windowClosed: pair.handle(.windowClosed, at: now)
+        case .windowOpened(_, let incarnation):
+            windowIncarnation = incarnation
+            pair.handle(.windowOpened(incarnation: incarnation), at: now)
+        case .windowClosed:
+            windowIncarnation = nil
+            pair.handle(.windowClosed, at: now)
         case .placed(let token, let ok): copy.placed(token: token, ok: ok)
         case .witnessRead(let answer): pair.handle(.witnessRead(answer), at: now)
         case .witnessSwapped(let answer, let won): pair.handle(.witnessSwapped(answer, won: won), at: now)
@@ -162,7 +166,9 @@ extension Controller {
         case .adoptPartnerMemory: effects.append(.adoptPartnerMemory)
         case .releasePartnerMemory: effects.append(.releasePartnerMemory)
         case .openWindow: effects.append(.openWindow)
-        case .closeWindow: effects.append(.closeWindow)
+        case .closeWindow:
+            windowIncarnation = nil
+            effects.append(.closeWindow)
         case .setWindowWord(let word): effects.append(.setWindowWord(word))
         case .authenticate(let token, let message, let count):
             effects.append(.authenticate(token: token, message: message, count: count))

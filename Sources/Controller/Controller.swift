@@ -36,6 +36,8 @@ package struct Controller: ~Copyable {
     var superblock: Superblock
     var failback: Failback
     var isStopping = false
+    /// The partner's life that the open window belongs to; nil while there is no window.
+    var windowIncarnation: UInt64?
 
     /// - Parameters:
     ///   - memory: the mapped memory file, `layout.bytes` long; it outlives the controller.

@@ -178,11 +178,17 @@ package struct MemoryEngine: ~Copyable {
 
     /// When `settle` is wanted at the latest.
     package var nextDeadline: Instant {
-        guard let oldest = dirty.first, !membership.isFrozen, condition.serving else { return .never }
-        let record = pool[oldest].pointee
-        let due = record.dirtySince + destageAge(of: record.key)
-        return devices[Int(device(of: record.key).raw)].retryAt > due
-            ? devices[Int(device(of: record.key).raw)].retryAt : due
+        guard !membership.isFrozen, condition.serving else { return .never }
+        // What is being written already wants nothing before its completion.
+        var next = dirty.head
+        for _ in 0..<PageSize.operationPages where next != .max {
+            let record = pool.records[Int(next)]
+            if !record.isWriting && !(pages.find(record.key).map { pages[$0].isDeviceBusy } ?? false) {
+                return max(record.dirtySince + destageAge(of: record.key), devices[Int(device(of: record.key).raw)].retryAt)
+            }
+            next = record.next
+        }
+        return .never
     }
 
     /// Lets every runnable operation go as far as it can.

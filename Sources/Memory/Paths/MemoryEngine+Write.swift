@@ -199,7 +199,7 @@ extension MemoryEngine {
         }
         for index in 0..<op.pointee.pageCount {
             guard let slot = pages.find(pageKey(id, index)) else { continue }
-            if pages[slot].isDeviceBusy {
+            if pages[slot].isDeviceBusy && !op.pointee.hasDeviceTurn {
                 pages[slot].waiters.append(UInt32(id), in: operations)
                 return
             }
@@ -210,6 +210,7 @@ extension MemoryEngine {
         }
         op.pointee.phase = .device
         op.pointee.outstanding = 0
+        op.pointee.hasDeviceTurn = true
         for index in 0..<op.pointee.pageCount {
             if let slot = pages.find(pageKey(id, index)) { pages[slot].isDeviceBusy = true }
         }
@@ -219,9 +220,6 @@ extension MemoryEngine {
     /// The device has the operation's pages, or could not take them.
     mutating func deviceWritten(_ id: Int) {
         let op = operations + id
-        for index in 0..<op.pointee.pageCount {
-            if let slot = pages.find(pageKey(id, index)) { pages[slot].isDeviceBusy = false }
-        }
         op.pointee.isThrough = op.pointee.fault == nil
         op.pointee.writtenMark = devices[Int(device(of: pageKey(id, 0)).raw)].flushesBegun
         if op.pointee.fault == nil && (op.pointee.durable || op.pointee.kind == .stateWrite) {
@@ -265,6 +263,7 @@ extension MemoryEngine {
         let older = pages[slot].current
         pages[slot].current = frame
         pages[slot].writer = .max
+        if op.hasDeviceTurn { pages[slot].isDeviceBusy = false }
         record.pointee.state = .current
         record.pointee.operation = .max
         record.pointee.isReferenced = true

@@ -56,6 +56,8 @@ struct Operation {
     var isThrough = false
     /// … since this number of flushes had begun …
     var writtenMark: UInt64 = 0
+    /// Its pages' device turn is its own until its version is published: an older version must not follow it there.
+    var hasDeviceTurn = false
     /// … and were flushed.
     var isFlushed = false
     var fault: BlockFault?

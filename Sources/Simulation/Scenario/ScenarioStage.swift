@@ -67,7 +67,7 @@ final class ScenarioStage {
         options.transcriptLines = 400
         let lease = command.text("lease").flatMap { ScenarioCommand.time($0) } ?? 1_000_000_000
         let parameters = Parameters(
-            frames: command.number("frames", 128), lease: lease, unitSectors: command.number("sectors", 64),
+            frames: command.number("frames", 520), lease: lease, unitSectors: command.number("sectors", 64),
             units: command.number("units", 1), initiators: 1, queueDepth: 16, networkLatency: 50_000,
             deviceLatency: 200_000, reaction: 10_000, chunking: 8, pipeCapacity: 64 << 10, hotSectors: 8,
             largestCommand: 64, writePercentage: 50, forceUnitAccess: 0, commandTimeout: lease * 20,

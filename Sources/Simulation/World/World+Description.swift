@@ -16,7 +16,7 @@ extension Parameters {
         }
         let safety = lease * (12 + 3 * UInt64(options.faultCount))
         let sectors = pick([64, 256, 512])
-        let frames = options.frames ?? pick([96, 128, 256])
+        let frames = options.frames ?? pick([520, 520, 768])
         return Parameters(
             frames: frames, lease: lease, unitSectors: sectors, units: pick([1, 1, 2]), initiators: pick([1, 2]),
             queueDepth: pick([1, 4, 8, 16]), networkLatency: pick([20_000, 50_000, 500_000]),
