@@ -335,7 +335,7 @@ package final class Supervisor: Sendable {
             return ("\(reason) while it hung", "stays down until the fault controller-hang is removed")
         }
         if ending == .exited(options.startAnewCode), !state.stopping {
-            child.report.process = .waiting
+            child.report.process = .restarting
             // At once; but one that asks again and again is slowed down like one that dies.
             child.delay = ran < 1000 ? min(max(child.delay * 2, 100), options.restartDelay.upperBound) : 0
             child.restartAt = now + child.delay
@@ -354,7 +354,7 @@ package final class Supervisor: Sendable {
         child.delay = child.delay == 0 || ran >= options.settledAfter
             ? options.restartDelay.lowerBound : min(child.delay * 2, options.restartDelay.upperBound)
         child.restartAt = now + child.delay
-        child.report.process = .waiting
+        child.report.process = .restarting
         return (reason, "starts again in \(child.delay / 1000) s")
     }
 
