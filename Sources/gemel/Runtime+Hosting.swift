@@ -10,5 +10,6 @@ import Primitives
 func makeHosting(
     _ description: ArrayDescription, controller id: ControllerID
 ) throws(StartError) -> any ControllerHosting {
-    throw StartError(.software, "controller \(id.name) of \(description.name): the driver is not linked into this build")
+    throw StartError(
+        .software, "controller \(id.name) of \(description.name): the driver is not linked into this build")
 }

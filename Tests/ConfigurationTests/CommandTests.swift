@@ -96,7 +96,8 @@ import Testing
         let folder = "/tmp/gemel-test-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let text = DescriptionTests.six.replacingOccurrences(of: "{size: 1GiB}", with: "{file: /nowhere/disk, size: 1GiB}")
+        let text = DescriptionTests.six.replacingOccurrences(
+            of: "{size: 1GiB}", with: "{file: /nowhere/disk, size: 1GiB}")
         try text.write(toFile: folder + "/x.yaml", atomically: true, encoding: .utf8)
         let outcome = try gemel("up", folder + "/x.yaml", "--state", folder + "/state")
         #expect(outcome.status == 66)

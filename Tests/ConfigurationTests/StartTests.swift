@@ -1,9 +1,10 @@
 import BlockModel
 import Configuration
-import enum Configuration.ExitStatus
 import Controller
 import Foundation
 import Testing
+
+import enum Configuration.ExitStatus
 
 /// What is checked before a start, and what a first start makes.
 @Suite struct StartTests {
@@ -15,7 +16,9 @@ import Testing
         try body(folder)
     }
 
-    func configuration(_ folder: String, devices: String = "{disk0: {size: 64MiB}}", more: String = "") throws -> Configuration {
+    func configuration(
+        _ folder: String, devices: String = "{disk0: {size: 64MiB}}", more: String = ""
+    ) throws -> Configuration {
         try Configuration.parse(
             """
             array: {name: start-test}

@@ -66,7 +66,8 @@ import Testing
         #expect(await ask("POST", "/faults", kill).status == 201)
         #expect(await ask("POST", "/faults", kill).status == 200)
         #expect(await ask("POST", "/faults", #"{"type":"channel-cut","name":"cut"}"#).status == 201)
-        #expect(await ask("POST", "/faults", #"{"type":"channel-cut","name":"cut","direction":"a-to-b"}"#).status == 409)
+        #expect(
+            await ask("POST", "/faults", #"{"type":"channel-cut","name":"cut","direction":"a-to-b"}"#).status == 409)
         let faults = try JSONDecoder().decode([Fault].self, from: await ask("GET", "/faults").body)
         #expect(faults.map(\.name) == ["controller-kill-a", "cut"])
         #expect(faults[1].direction == .both)
@@ -96,7 +97,9 @@ import Testing
         #expect(await ask("POST", "/faults", #"{"type":"channel-cut","name":"more"}"#).status == 409)
     }
 
-    @Test(arguments: [("POST", "/status"), ("GET", "/failover"), ("PUT", "/faults"), ("DELETE", "/"), ("PUT", "/faults/x")])
+    @Test(arguments: [
+        ("POST", "/status"), ("GET", "/failover"), ("PUT", "/faults"), ("DELETE", "/"), ("PUT", "/faults/x"),
+    ])
     func aWrongMethodIsToldTheRightOnes(method: String, path: String) async {
         let answer = await ask(method, path)
         #expect(answer.status == 405)

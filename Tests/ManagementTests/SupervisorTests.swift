@@ -16,7 +16,8 @@ import Testing
         let exitCode = Mutex<Int32?>(nil)
 
         init(
-            command: [String] = ["/bin/sleep", "1000"], sockets: Bool = true, change: (inout Supervisor.Options) -> Void = { _ in }
+            command: [String] = ["/bin/sleep", "1000"], sockets: Bool = true,
+            change: (inout Supervisor.Options) -> Void = { _ in }
         ) async throws {
             var options = Supervisor.Options(startAnewCode: 79, refusalCodes: [66, 78])
             options.stopSignals = []

@@ -9,7 +9,9 @@ enum StatusText {
         lines += pair.targets.map { "  target \($0)" }
         lines += controllers(pair)
         lines += units(pair)
-        lines += pair.faults.map { "  fault \($0.name): \($0.type.rawValue) \($0.controller ?? $0.direction?.rawValue ?? "")" }
+        lines += pair.faults.map {
+            "  fault \($0.name): \($0.type.rawValue) \($0.controller ?? $0.direction?.rawValue ?? "")"
+        }
         if verbose { lines += messages(pair) + sessions(pair) }
         return lines.joined(separator: "\n")
     }
@@ -55,7 +57,8 @@ enum StatusText {
     private static func messages(_ pair: PairStatus) -> [String] {
         let known = pair.controllers.compactMap { report in report.status.map { (report.name, $0) } }
         var table = TextTable("MESSAGE", "CONTROLLER", "SENT", "RECEIVED")
-        let names = Set(known.flatMap { $0.1.messagesSent.keys } + known.flatMap { $0.1.messagesReceived.keys }).sorted()
+        let names = Set(known.flatMap { $0.1.messagesSent.keys } + known.flatMap { $0.1.messagesReceived.keys })
+            .sorted()
         for name in names {
             for (controller, status) in known {
                 table.add(
