@@ -20,7 +20,11 @@ enum StatusText {
     static func line(_ pair: PairStatus) -> String {
         let states = pair.controllers.map { "\($0.name) \(state($0))" }.joined(separator: ", ")
         let faults = pair.faults.isEmpty ? "" : "; faults: " + pair.faults.map(\.name).joined(separator: ", ")
-        return "\(states); \(summary(pair))\(faults)"
+        // Units by home, since an array may have hundreds.
+        let homes = pair.controllers.map { controller in
+            "\(pair.units.count { $0.home == controller.name }) on \(controller.name)"
+        }
+        return "\(states); \(summary(pair)); units: \(homes.joined(separator: ", "))\(faults)"
     }
 
     static func summary(_ pair: PairStatus) -> String {
