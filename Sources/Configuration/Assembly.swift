@@ -40,7 +40,9 @@ struct Assembly {
     mutating func build() -> Configuration? {
         readSections()
         checkAddresses()
-        guard let name = array?.name, let controllers, let devices, let storage, let units, let targets else { return nil }
+        guard let name = array?.name, let controllers, let devices, let storage, let units, let targets else {
+            return nil
+        }
         let folder = stateFolder(array: name)
         let deviceList = deviceDescriptions(devices, folder, shared: controllers.items.count == 2)
         let controllerList = controllerDescriptions(controllers, name, folder)
@@ -138,14 +140,17 @@ struct Assembly {
             if let entry = item.channelEntry {
                 take(item.channel, what, entry.refuse)
             } else {
-                take(item.channel, what) { item.entry.refuseKey("the default channel \($0) (write channel: ADDRESS:PORT)") }
+                take(item.channel, what) {
+                    item.entry.refuseKey("the default channel \($0) (write channel: ADDRESS:PORT)")
+                }
             }
         }
         if let managementEntry {
             take(management, "management", managementEntry.refuse)
         } else {
             take(management, "management") {
-                root.diagnostics.add(root.key, "management: the default \($0) (write management: ADDRESS:PORT, or none)")
+                root.diagnostics.add(
+                    root.key, "management: the default \($0) (write management: ADDRESS:PORT, or none)")
             }
         }
     }
@@ -268,12 +273,14 @@ struct Assembly {
         for item in section.items {
             let naa = Identity.format(naa: item.naa?.bytes ?? Identity.naa(array: name, lun: item.lun))
             if let other = designators[naa] {
-                (item.naa?.entry ?? item.entry).refuse("\(naa) is the designator of \(other) already; each unit has one of its own")
+                (item.naa?.entry ?? item.entry).refuse(
+                    "\(naa) is the designator of \(other) already; each unit has one of its own")
             }
             designators[naa] = item.entry.path
             let serial = item.serial?.text ?? Identity.serial(array: name, lun: item.lun)
             if let other = serials[serial] {
-                (item.serial?.entry ?? item.entry).refuse("\(serial) is the serial number of \(other) already; each unit has one of its own")
+                (item.serial?.entry ?? item.entry).refuse(
+                    "\(serial) is the serial number of \(other) already; each unit has one of its own")
             }
             serials[serial] = item.entry.path
         }

@@ -48,10 +48,12 @@ package struct Configuration: Sendable {
         }
         let bytes: Data
         do {
-            bytes = try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
+            bytes =
+                try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
                 .read(upToCount: YAMLDocument.bytesLimit + 1) ?? Data()
         } catch {
-            throw refusal("cannot be read: \(reason(error)); give the path of a configuration, such as targets/pair.yaml")
+            throw refusal(
+                "cannot be read: \(reason(error)); give the path of a configuration, such as targets/pair.yaml")
         }
         guard let text = String(validatingUTF8: bytes) else { throw refusal("is not UTF-8 text") }
         return try parse(text, file: file, state: state, surroundings: surroundings)

@@ -39,7 +39,9 @@ struct UnitLayout {
         let unsized = items.filter { $0.size == nil }
         if unsized.count > 1 {
             unsized[1].entry.refuseKey(
-                "'size' is missing, and \(unsized[0].entry.path) takes the rest of \(pool.name) already; write size: 1GiB")
+                "'size' is missing, and \(unsized[0].entry.path) takes the rest of \(pool.name) already; "
+                    + "write size: 1GiB"
+            )
             return
         }
         guard let sized = sizedTotal(items, pool, capacity) else { return }
@@ -47,7 +49,8 @@ struct UnitLayout {
         // Whole MiB, so that what follows keeps its place.
         let rest = left / Self.alignment * Self.alignment
         if let unsized = unsized.first, rest < LogicalUnitsSection.size.lowerBound {
-            unsized.entry.refuseKey("nothing is left of \(pool.name) for it; give the other units less, or the device more")
+            unsized.entry.refuseKey(
+                "nothing is left of \(pool.name) for it; give the other units less, or the device more")
             return
         }
         var offset = DeviceLayout.labelArea

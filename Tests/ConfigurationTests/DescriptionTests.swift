@@ -24,7 +24,8 @@ import Testing
         #expect(array.controllers.map(\.portals) == [["127.0.0.1:3260"], ["127.0.0.1:3261"]])
         #expect(array.controllers.map(\.channel) == ["127.0.0.1:3262", "127.0.0.1:3263"])
         #expect(array.controllers.map(\.memoryBytes) == [256 << 20, 256 << 20])
-        #expect(array.controllers.map(\.memoryFile) == ["/dev/shm/gemel-demo-a.memory", "/dev/shm/gemel-demo-b.memory"])
+        #expect(
+            array.controllers.map(\.memoryFile) == ["/dev/shm/gemel-demo-a.memory", "/dev/shm/gemel-demo-b.memory"])
         #expect(array.controllers.allSatisfy { $0.memoryDurability == .process })
         #expect(configuration.stateFolder == "/home/nobody/.local/state/gemel/demo")
         #expect(array.devices.count == 1)
@@ -101,15 +102,17 @@ import Testing
     }
 
     @Test func aPolicyHasItsRowsAndTheLastIsForAllLargerRequests() throws {
-        let text = Self.six.replacingOccurrences(of: "pool: pool0}", with: "pool: pool0, policy: mine}") + """
+        let text =
+            Self.six.replacingOccurrences(of: "pool: pool0}", with: "pool: pool0, policy: mine}") + """
 
-            policies:
-              mine:
-                rows:
-                  - {up_to: 16KiB, block_size: 16KiB, write: back, alone: back, stage: 0, destage: 20ms, copy: [messaging]}
-                  - {up_to: 1MiB, mirror: false}
-                watermarks: {high: 70, low: 5}
-            """
+                policies:
+                  mine:
+                    rows:
+                      - {up_to: 16KiB, block_size: 16KiB, write: back, alone: back, stage: 0, destage: 20ms,
+                     copy: [messaging]}
+                      - {up_to: 1MiB, mirror: false}
+                    watermarks: {high: 70, low: 5}
+                """
         let policy = try parse(text).description.units[0].map.policy
         #expect(policy.name == "mine" && policy.highWatermark == 70 && policy.lowWatermark == 5)
         #expect(policy.rows.map(\.upTo) == [16 << 10, .max])
@@ -122,14 +125,16 @@ import Testing
     }
 
     @Test func timesAndPlacesOfThePair() throws {
-        let text = Self.six + """
+        let text =
+            Self.six + """
 
-            pair: {lease: 5s, channel_patience: 2s, heartbeat: 100ms, failback: never, witness: w, secret: /etc/s}
-            management: none
-            """
+                pair: {lease: 5s, channel_patience: 2s, heartbeat: 100ms, failback: never, witness: w, secret: /etc/s}
+                management: none
+                """
         let configuration = try parse(text)
         let pair = configuration.description.pair
-        #expect(pair.lease == .seconds(5) && pair.channelPatience == .seconds(2) && pair.heartbeat == .milliseconds(100))
+        #expect(
+            pair.lease == .seconds(5) && pair.channelPatience == .seconds(2) && pair.heartbeat == .milliseconds(100))
         #expect(pair.failbackDelay == nil)
         #expect(pair.witnessFile == "/home/nobody/.local/state/gemel/demo/w" && pair.secretFile == "/etc/s")
         #expect(configuration.management == nil)

@@ -8,13 +8,16 @@ import Testing
             let list = Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", ")
             text += "a\(level): &a\(level) [\(list)]\n"
         }
-        #expect(complaints(text) == [
-            "1:5: anchors, aliases and tags are not taken; write the value out, or quote it if the character is meant"
-        ])
+        #expect(
+            complaints(text) == [
+                "1:5: anchors, aliases and tags are not taken; "
+                    + "write the value out, or quote it if the character is meant"
+            ])
     }
 
     @Test(arguments: [
-        "a:\n  - *x\n", "? *x\n: 1\n", "{a: *x}", "- &x a\n", "a: b\nc: *d", "'it''s': *x", "\"a\\\"\": *x", "a: !!str &x b",
+        "a:\n  - *x\n", "? *x\n: 1\n", "{a: *x}", "- &x a\n", "a: b\nc: *d", "'it''s': *x", "\"a\\\"\": *x",
+        "a: !!str &x b",
     ])
     func anAliasOrAnchorIsFoundWhereverANodeStarts(text: String) {
         #expect(complaints(text).count == 1)

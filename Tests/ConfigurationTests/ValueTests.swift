@@ -18,7 +18,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("3s", Interval.seconds(3) as Interval?), ("250ms", .milliseconds(250)), ("2m", .seconds(120)), ("5us", .microseconds(5)),
+        ("3s", Interval.seconds(3) as Interval?), ("250ms", .milliseconds(250)), ("2m", .seconds(120)),
+        ("5us", .microseconds(5)),
         ("1h", .seconds(3600)), ("3", nil), ("s", nil), ("3 weeks", nil), ("99999999999999999h", nil),
     ])
     func durations(text: String, interval: Interval?) { #expect(TimeSpan.parse(text) == interval) }
@@ -43,7 +44,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "iqn.2026-11.io.gemel:demo", "iqn.2001-04.com.example", "iqn.2001-04.com.example:storage:diskarrays-sn-a8675309",
+        "iqn.2026-11.io.gemel:demo", "iqn.2001-04.com.example",
+        "iqn.2001-04.com.example:storage:diskarrays-sn-a8675309",
         "eui.02004567a425678d", "naa.52004567ba64678d", "naa.62004567ba64678d0123456789abcdef",
     ])
     func namesOfTheStandardAreTaken(name: String) { #expect(ISCSIName.violation(name) == nil) }
@@ -55,7 +57,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("portal", "portals" as String?), ("arrya", "array"), ("polcies", "policies"), ("zzz", nil), ("devicse", "devices"),
+        ("portal", "portals" as String?), ("arrya", "array"), ("polcies", "policies"), ("zzz", nil),
+        ("devicse", "devices"),
         ("logical_unit", "logical_units"),
     ])
     func theNearestNameIsASlipOfTheHandAway(name: String, nearest: String?) {

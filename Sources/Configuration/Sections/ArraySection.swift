@@ -22,7 +22,9 @@ struct ArraySection {
                     "'\(text)' cannot be a file name; write 1 to 32 lower-case letters, digits and '-', such as demo")
             }
         }
-        guard let inner = section["personality"], let section = Section(inner, keys: Self.personalityKeys) else { return }
+        guard let inner = section["personality"], let section = Section(inner, keys: Self.personalityKeys) else {
+            return
+        }
         if let text = Self.identification(section["vendor"], 8) { personality.vendor = text }
         if let text = Self.identification(section["product"], 16) { personality.product = text }
         if let text = Self.identification(section["revision"], 4) { personality.revision = text }
@@ -33,7 +35,8 @@ struct ArraySection {
         (1...32).contains(text.utf8.count) && !text.hasPrefix("-")
             && text.utf8.allSatisfy { byte in
                 switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
+                    true
                 default: false
                 }
             }

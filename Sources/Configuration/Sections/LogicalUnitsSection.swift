@@ -37,7 +37,8 @@ struct LogicalUnitsSection {
         var seen: [UInt16: Entry] = [:]
         for (name, inner) in entries {
             guard let number = Int(name), Self.lun.contains(number) else {
-                inner.refuseKey("'\(name)' is no LUN; write a number from \(Self.lun.lowerBound) to \(Self.lun.upperBound)")
+                inner.refuseKey(
+                    "'\(name)' is no LUN; write a number from \(Self.lun.lowerBound) to \(Self.lun.upperBound)")
                 continue
             }
             let lun = UInt16(number)

@@ -24,7 +24,8 @@ struct PairSection {
         if let topology = section["topology"], let text = topology.text("topology") {
             switch text {
             case "shared": break
-            case "separate": topology.refuse("not available in this version: separate; both controllers share the devices")
+            case "separate":
+                topology.refuse("not available in this version: separate; both controllers share the devices")
             default: topology.refuse("'\(text)' is not known; write shared")
             }
         }

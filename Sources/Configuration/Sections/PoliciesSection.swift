@@ -94,7 +94,8 @@ struct PoliciesSection {
         if let back = section["write"]?.choice(modes) {
             row.writeBack = back
             if back, !row.mirror {
-                section["write"]?.refuse("without mirroring a write is written through; write: through, or mirror: true")
+                section["write"]?.refuse(
+                    "without mirroring a write is written through; write: through, or mirror: true")
             }
         } else if !row.mirror {
             row.writeBack = false

@@ -34,7 +34,9 @@ struct StorageSection {
                 section["members"]?.refuse(
                     members.isEmpty
                         ? "no device; write members: [disk0]"
-                        : "not available in this version: \(members.count) members in one pool; make a pool of each device")
+                        : "not available in this version: \(members.count) members in one pool; "
+                            + "make a pool of each device"
+                )
             }
             for (member, entry) in known {
                 if let owner = owners[member] {
@@ -53,7 +55,8 @@ struct StorageSection {
         if devices.names.contains(name) { return (name, entry) }
         let nearest = NearestName.of(name, among: devices.names)
         let known = devices.names.joined(separator: ", ")
-        entry.refuse("no device is called '\(name)'; " + (nearest.map { "did you mean '\($0)'?" } ?? "there are: \(known)"))
+        entry.refuse(
+            "no device is called '\(name)'; " + (nearest.map { "did you mean '\($0)'?" } ?? "there are: \(known)"))
         return nil
     }
 }

@@ -1,5 +1,5 @@
-/// Looks for anchors (`&name`), aliases (`*name`) and tags (`!name`, which may stand before them) before the text is composed: a few lines of aliases can
-/// unfold to more nodes than there is memory for, and a configuration needs none.
+/// Looks for anchors (`&name`), aliases (`*name`) and tags (`!name`, which may stand before them) before the text is
+/// composed: a few lines of aliases can unfold to more nodes than there is memory for, and a configuration needs none.
 enum AnchorScan {
     /// Where the first of them stands; nil when there is none. Quoted strings and comments are passed over; an
     /// `&` inside a plain value (`R&D`, `this & that`) is text.

@@ -127,13 +127,14 @@ private struct YAMLFailure: Error {
         guard let offset else { return (1, 1) }
         let before = text.prefix(offset).unicodeScalars
         let line = before.count { $0 == "\n" } + 1
-        let column = (before.lastIndex(of: "\n").map { before.distance(from: $0, to: before.endIndex) - 1 } ?? before.count)
+        let column =
+            (before.lastIndex(of: "\n").map { before.distance(from: $0, to: before.endIndex) - 1 } ?? before.count)
         return (line, column + 1)
     }
 }
 
-/// The text with keys that Yams refuses as given twice made different, one character each, so that composing goes on and
-/// every other error is found too. Lines and columns stay the same.
+/// The text with keys that Yams refuses as given twice made different, one character each, so that composing goes on
+/// and every other error is found too. Lines and columns stay the same.
 private struct MaskedText {
     /// The start of Unicode's private use area: characters that no configuration has a use for.
     static let firstMask: UInt32 = 0xE000

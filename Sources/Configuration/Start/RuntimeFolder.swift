@@ -37,13 +37,15 @@ package struct RuntimeFolder: Sendable {
             guard lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFDIR,
                 information.st_uid == geteuid(), information.st_mode & 0o022 == 0
             else {
-                throw StartError(.inputOutput, "folder \(path) belongs to somebody else, or others may write there; remove it")
+                throw StartError(
+                    .inputOutput, "folder \(path) belongs to somebody else, or others may write there; remove it")
             }
         }
         // sockaddr_un holds 108 bytes with the final zero.
         let longest = controllerSocket(array: array, controller: "pair")
         guard longest.utf8.count < 108 else {
-            throw StartError(.configuration, "the path \(longest) is too long for a socket; set XDG_RUNTIME_DIR to a shorter one")
+            throw StartError(
+                .configuration, "the path \(longest) is too long for a socket; set XDG_RUNTIME_DIR to a shorter one")
         }
     }
 

@@ -17,7 +17,8 @@ package enum StartChecks {
             }
             var information = stat()
             guard stat(path, &information) == 0 else {
-                throw StartError(.noInput, "device \(device.name): \(path): \(reason(errno)); make it, or leave the path out")
+                throw StartError(
+                    .noInput, "device \(device.name): \(path): \(reason(errno)); make it, or leave the path out")
             }
             let format = information.st_mode & S_IFMT
             guard format == (isBlock ? S_IFBLK : S_IFREG) else {
@@ -25,13 +26,15 @@ package enum StartChecks {
                 throw StartError(.noInput, "device \(device.name): \(path) is no \(wanted)")
             }
             guard access(path, R_OK | W_OK) == 0 else {
-                throw StartError(.noInput, "device \(device.name): \(path): \(reason(errno)); give the right to read and write it")
+                throw StartError(
+                    .noInput, "device \(device.name): \(path): \(reason(errno)); give the right to read and write it")
             }
             let wanted = device.dataBytes + DeviceLayout.labelArea
             let size = Configuration.Surroundings.process.deviceSize(path) ?? 0
             guard size >= wanted else {
                 throw StartError(
-                    .noInput, "device \(device.name): \(path) has \(size) bytes and needs \(wanted), "
+                    .noInput,
+                    "device \(device.name): \(path) has \(size) bytes and needs \(wanted), "
                         + "the first MiB for the array itself; make it longer, or its size smaller")
             }
         }
@@ -45,9 +48,12 @@ package enum StartChecks {
             let code = errno
             let isOurs = path == configuration.stateFolder + "/secret"
             if code == ENOENT, isOurs { return }
-            throw StartError(.noInput, "secret file \(path): \(reason(code)); make it with 64 hexadecimal digits, mode 0600")
+            throw StartError(
+                .noInput, "secret file \(path): \(reason(code)); make it with 64 hexadecimal digits, mode 0600")
         }
-        guard information.st_mode & S_IFMT == S_IFREG else { throw StartError(.noInput, "secret file \(path) is no file") }
+        guard information.st_mode & S_IFMT == S_IFREG else {
+            throw StartError(.noInput, "secret file \(path) is no file")
+        }
         guard information.st_mode & 0o077 == 0 else {
             throw StartError(.configuration, "secret file \(path) can be read by others; run chmod 600 on it")
         }
@@ -61,7 +67,9 @@ package enum StartChecks {
         let array = configuration.description
         for controller in array.controllers {
             for portal in controller.portals { try port(portal, "portal of controller \(controller.id.name)") }
-            if array.controllers.count == 2 { try port(controller.channel, "channel of controller \(controller.id.name)") }
+            if array.controllers.count == 2 {
+                try port(controller.channel, "channel of controller \(controller.id.name)")
+            }
         }
         if let management = configuration.management { try port("\(management)", "management address") }
     }
@@ -84,7 +92,8 @@ package enum StartChecks {
         if bound == 0, listen(descriptor, 1) == 0 { return }
         switch errno {
         case EADDRINUSE:
-            throw StartError(.temporary, "\(what): port \(text) is taken by another program; stop it, or choose another port")
+            throw StartError(
+                .temporary, "\(what): port \(text) is taken by another program; stop it, or choose another port")
         case EADDRNOTAVAIL:
             throw StartError(.configuration, "\(what): \(text) is no address of this machine")
         case let code: throw StartError(.inputOutput, "\(what) \(text): \(reason(code))")

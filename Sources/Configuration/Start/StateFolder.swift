@@ -22,7 +22,9 @@ package struct StateFolder: Sendable {
         if pair.secretFile == path + "/secret" { try makeOnce("secret", Self.randomDigits(bytes: 32) + "\n") }
         try makeOnce("pair-id", Self.randomDigits(bytes: 16) + "\n")
         for device in configuration.description.devices where !configuration.givenDevices.contains(device.name) {
-            if case .file(let file) = device.kind { try Self.makeSparse(file, device.dataBytes + DeviceLayout.labelArea) }
+            if case .file(let file) = device.kind {
+                try Self.makeSparse(file, device.dataBytes + DeviceLayout.labelArea)
+            }
         }
         try Self.makeFolder(folder(of: pair.witnessFile))
         for controller in configuration.description.controllers {
@@ -34,10 +36,12 @@ package struct StateFolder: Sendable {
     /// The configuration with the pair id that a first start drew.
     package func identified(_ configuration: Configuration) throws(StartError) -> Configuration {
         let file = path + "/pair-id"
-        guard let drawn = try? String(contentsOfFile: file, encoding: .utf8)
-            .trimmingCharacters(in: .whitespacesAndNewlines), drawn.count == 32, drawn.allSatisfy(\.isHexDigit)
+        guard
+            let drawn = try? String(contentsOfFile: file, encoding: .utf8)
+                .trimmingCharacters(in: .whitespacesAndNewlines), drawn.count == 32, drawn.allSatisfy(\.isHexDigit)
         else {
-            throw StartError(.noInput, "\(file) is missing or damaged; it names the pair, and 32 hexadecimal digits belong there")
+            throw StartError(
+                .noInput, "\(file) is missing or damaged; it names the pair, and 32 hexadecimal digits belong there")
         }
         var identified = configuration
         identified.description.pairID = Identity.pairID(array: configuration.description.name, drawn: drawn)

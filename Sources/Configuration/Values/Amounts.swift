@@ -2,7 +2,7 @@ import Primitives
 
 /// Sizes as people write them: `1GiB`, `64KiB`, `4096`.
 package enum ByteCount {
-    /// Powers of 1024 by suffix. The decimal ones (`GB`) are refused: half of the readers take them for the binary ones.
+    /// Powers of 1024 by suffix. The decimal ones (`GB`) are refused: half of the readers take them for binary ones.
     private static let units: [(suffix: String, shift: UInt64)] = [
         ("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10), ("B", 0), ("", 0),
     ]

@@ -35,7 +35,9 @@ package enum ISCSIName {
             let month = Int(parts[1]), (1...12).contains(month), year >= 1970
         else { return "iqn. is followed by a year and a month, yyyy-mm, \(example)" }
         let authority = rest.dropFirst(7)
-        guard authority.hasPrefix(".") else { return "the date is followed by a dot and a domain, reversed, \(example)" }
+        guard authority.hasPrefix(".") else {
+            return "the date is followed by a dot and a domain, reversed, \(example)"
+        }
         let domain = authority.dropFirst().prefix { $0 != ":" }
         let labels = domain.split(separator: ".", omittingEmptySubsequences: false)
         guard !domain.isEmpty, labels.allSatisfy({ !$0.isEmpty && !$0.hasPrefix("-") && !$0.hasSuffix("-") }) else {

@@ -55,7 +55,28 @@ package struct APIResponse: Sendable {
 struct JSONBody {
     /// Nesting that is looked at; the API's own bodies are one deep.
     static let depthLimit = 8
-    private let fields: [String: Any]
+    private let fields: [String: Field]
+
+    /// A value of the object; the API takes texts and whole numbers only.
+    private enum Field: Decodable {
+        case null
+        case text(String)
+        case number(Int)
+        case other
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            if container.decodeNil() {
+                self = .null
+            } else if let text = try? container.decode(String.self) {
+                self = .text(text)
+            } else if let number = try? container.decode(Int.self) {
+                self = .number(number)
+            } else {
+                self = .other
+            }
+        }
+    }
 
     /// Reads an object whose keys are all in `known`; an empty body is an empty object.
     init(_ body: Data, known: [String]) throws(ManagementRefusal) {
@@ -66,7 +87,7 @@ struct JSONBody {
         guard Self.depth(body) <= Self.depthLimit else {
             throw .badRequest("the JSON is nested more than \(Self.depthLimit) deep")
         }
-        guard let object = try? JSONSerialization.jsonObject(with: body), let fields = object as? [String: Any] else {
+        guard let fields = try? JSONDecoder().decode([String: Field].self, from: body) else {
             throw .badRequest("the body is no JSON object; write one such as {\"to\": \"b\"}")
         }
         if let unknown = fields.keys.sorted().first(where: { !known.contains($0) }) {
@@ -77,18 +98,22 @@ struct JSONBody {
 
     /// A text; nil when it is not there.
     func text(_ key: String) throws(ManagementRefusal) -> String? {
-        guard let value = fields[key], !(value is NSNull) else { return nil }
-        guard let text = value as? String else { throw .badRequest("'\(key)' must be a text") }
-        return text
+        switch fields[key] {
+        case nil, .null: return nil
+        case .text(let text): return text
+        case .number, .other: throw .badRequest("'\(key)' must be a text")
+        }
     }
 
     /// A LUN; nil when it is not there.
     func lun(_ key: String) throws(ManagementRefusal) -> UInt16? {
-        guard let value = fields[key], !(value is NSNull) else { return nil }
-        guard let number = value as? Int, !(value is Bool), let lun = UInt16(exactly: number) else {
-            throw .badRequest("'\(key)' must be the number of a logical unit")
+        switch fields[key] {
+        case nil, .null: return nil
+        case .number(let number):
+            if let lun = UInt16(exactly: number) { return lun }
+            throw .badRequest("\(number) is no logical unit")
+        case .text, .other: throw .badRequest("'\(key)' must be the number of a logical unit")
         }
-        return lun
     }
 
     /// How deep brackets are nested outside of strings, before anything is built from them.
@@ -99,8 +124,13 @@ struct JSONBody {
         var escaped = false
         for byte in body {
             if inString {
-                if escaped { escaped = false } else if byte == UInt8(ascii: "\\") { escaped = true }
-                else if byte == UInt8(ascii: "\"") { inString = false }
+                if escaped {
+                    escaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    escaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    inString = false
+                }
                 continue
             }
             switch byte {

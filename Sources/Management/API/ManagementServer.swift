@@ -66,7 +66,8 @@ package struct ManagementServer: Sendable {
             let answer = await router.respond(
                 to: APIRequest(
                     method: request.method.rawValue, path: request.path, host: request.headers[.host],
-                    origin: request.headers[HTTPHeader("Origin")], contentType: request.headers[.contentType], body: body))
+                    origin: request.headers[HTTPHeader("Origin")], contentType: request.headers[.contentType],
+                    body: body))
             var headers: HTTPHeaders = [
                 .contentType: answer.contentType,
                 HTTPHeader("Cache-Control"): "no-store",

@@ -60,7 +60,8 @@ package struct Fault: Codable, Hashable, Sendable {
         (1...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
                 switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
+                    true
                 default: false
                 }
             }
@@ -93,7 +94,8 @@ package struct FaultTable: Sendable {
     package mutating func add(_ fault: Fault) throws(ManagementRefusal) -> Addition {
         if let other = faults.first(where: { $0.name == fault.name }) {
             guard other == fault else {
-                throw .conflict("a fault '\(fault.name)' of type \(other.type.rawValue) is there already; remove it first")
+                throw .conflict(
+                    "a fault '\(fault.name)' of type \(other.type.rawValue) is there already; remove it first")
             }
             return .same
         }

@@ -11,7 +11,8 @@ enum StatusPage {
     static func asset(_ path: String) -> APIResponse? {
         switch path {
         case "/": APIResponse(status: 200, contentType: "text/html; charset=utf-8", body: Data(html.utf8))
-        case "/page.js": APIResponse(status: 200, contentType: "text/javascript; charset=utf-8", body: Data(script.utf8))
+        case "/page.js":
+            APIResponse(status: 200, contentType: "text/javascript; charset=utf-8", body: Data(script.utf8))
         case "/page.css": APIResponse(status: 200, contentType: "text/css; charset=utf-8", body: Data(style.utf8))
         default: nil
         }

@@ -100,7 +100,7 @@ package enum ProcessState: String, Codable, Sendable {
     /// Ended by the fault controller-kill; started again when the fault is removed.
     case killed
     /// Ended; to be started again after a while.
-    case waiting
+    case restarting
     /// Ended, and not to be started again.
     case down
 }

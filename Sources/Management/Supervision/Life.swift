@@ -20,7 +20,9 @@ struct Life {
         var faults: [String]
 
         init(_ status: PairStatus) {
-            states = status.controllers.map { "\($0.process.rawValue) \($0.status?.state ?? "")" }
+            states = status.controllers.map {
+                $0.process == .running ? $0.status?.state ?? "" : $0.process.rawValue
+            }
             redundant = status.redundant
             epoch = status.epoch
             homes = status.units.map(\.home)

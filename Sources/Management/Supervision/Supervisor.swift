@@ -184,7 +184,9 @@ package final class Supervisor: Sendable {
     func start(_ name: String) {
         guard let controller = controllers.first(where: { $0.name == name }) else { return }
         let made: Result<ChildProcess, Errno>
-        do throws(Errno) { made = .success(try ChildProcess.start(controller.command)) } catch { made = .failure(error) }
+        do throws(Errno) { made = .success(try ChildProcess.start(controller.command)) } catch {
+            made = .failure(error)
+        }
         let delay = state.withLock { state -> Int64? in
             guard var child = state.children[name] else { return nil }
             defer { state.children[name] = child }
@@ -224,63 +226,6 @@ package final class Supervisor: Sendable {
         }
     }
 
-    private func carryOutOrders() {
-        let orders = state.withLock { state in
-            defer { state.orders = [] }
-            return state.orders
-        }
-        for order in orders {
-            carryOut(order)
-            order.answer.resume()
-        }
-    }
-
-    private func carryOut(_ order: Order) {
-        let name = order.controller
-        let (child, faults) = state.withLock { ($0.children[name], $0.faults) }
-        guard let child else { return }
-        switch order.action {
-        case .kill:
-            if let process = child.process {
-                process.signal(SIGKILL)
-                while process.reapBlocking() == nil {}
-                let verdict = state.withLock { noteEnding(name, .signalled(SIGKILL), &$0) }
-                report(.ended(controller: name, reason: verdict.reason, next: verdict.next))
-            } else {
-                state.withLock { state in
-                    state.children[name]?.restartAt = nil
-                    state.children[name]?.report.process = .killed
-                }
-            }
-        case .hang:
-            if let process = child.process {
-                process.signal(SIGSTOP)
-                for _ in 0..<500 where !process.isStopped { usleep(1000) }
-            }
-            state.withLock { state in
-                state.children[name]?.restartAt = nil
-                state.children[name]?.report.process = .hung
-            }
-        case .resume:
-            guard !faults.has(.controllerHang, controller: name), child.report.process == .hung else { return }
-            guard let process = child.process else { return startAgain(name) }
-            process.signal(SIGCONT)
-            state.withLock { $0.children[name]?.report.process = .starting }
-        case .revive:
-            guard child.process == nil, !faults.has(.controllerKill, controller: name) else { return }
-            // Killed and to hang: it comes back when that fault is removed too.
-            guard !faults.has(.controllerHang, controller: name) else {
-                return state.withLock { $0.children[name]?.report.process = .hung }
-            }
-            startAgain(name)
-        }
-    }
-
-    private func startAgain(_ name: String) {
-        state.withLock { $0.children[name]?.report.restarts += 1 }
-        start(name)
-    }
-
     /// SIGTERM to all (and SIGCONT, or a stopped one would not hear it), a bounded wait, then SIGKILL.
     private func stopAll(exitCode: Int32) -> Int32 {
         state.withLock { $0.stopping = true }
@@ -310,60 +255,6 @@ package final class Supervisor: Sendable {
     }
 
     private var processes: [ChildProcess] { state.withLock { $0.children.values.compactMap(\.process) } }
-
-    /// Notes that a process ended, and decides what becomes of it.
-    private func noteEnding(
-        _ name: String, _ ending: ChildProcess.Ending, _ state: inout State
-    ) -> (reason: String, next: String) {
-        guard var child = state.children[name] else { return ("", "") }
-        defer { state.children[name] = child }
-        let now = Clock.milliseconds()
-        let ran = now - child.startedAt
-        child.process = nil
-        child.report.pid = nil
-        child.report.status = nil
-        child.toldCuts = nil
-        child.lastExit = if case .exited(let code) = ending { code } else { nil }
-        let reason = Self.sentence(ending)
-        child.report.reason = reason
-        if state.faults.has(.controllerKill, controller: name) {
-            child.report.process = .killed
-            return ("ended by the fault controller-kill", "stays down until the fault is removed")
-        }
-        if state.faults.has(.controllerHang, controller: name) {
-            child.report.process = .hung
-            return ("\(reason) while it hung", "stays down until the fault controller-hang is removed")
-        }
-        if ending == .exited(options.startAnewCode), !state.stopping {
-            child.report.process = .waiting
-            // At once; but one that asks again and again is slowed down like one that dies.
-            child.delay = ran < 1000 ? min(max(child.delay * 2, 100), options.restartDelay.upperBound) : 0
-            child.restartAt = now + child.delay
-            return ("asked to be started anew", "starts again at once")
-        }
-        if case .exited(let code) = ending, options.refusalCodes.contains(code) {
-            child.report.process = .down
-            return (reason, "stays down: the reason would be the same again")
-        }
-        // Before the pair was ever ready, a controller that gives up by itself would give up again.
-        let gaveUpAtStart = child.lastExit != nil && !state.wasReady
-        guard options.restart, !state.stopping, !gaveUpAtStart else {
-            child.report.process = .down
-            return (reason, "stays down")
-        }
-        child.delay = child.delay == 0 || ran >= options.settledAfter
-            ? options.restartDelay.lowerBound : min(child.delay * 2, options.restartDelay.upperBound)
-        child.restartAt = now + child.delay
-        child.report.process = .waiting
-        return (reason, "starts again in \(child.delay / 1000) s")
-    }
-
-    private static func sentence(_ ending: ChildProcess.Ending) -> String {
-        switch ending {
-        case .exited(let code): "exited with code \(code)"
-        case .signalled(let signal): "ended by signal \(signal) (\(String(cString: strsignal(signal))))"
-        }
-    }
 }
 
 /// One controller as the supervisor needs it.
@@ -378,15 +269,5 @@ package struct SupervisedController: Sendable {
         self.command = command
         self.socketPath = socketPath
         self.portals = portals
-    }
-}
-
-extension ChildProcess {
-    /// Waits for the end; nil when interrupted.
-    fileprivate func reapBlocking() -> Ending? {
-        var status: Int32 = 0
-        guard waitpid(pid, &status, 0) == pid else { return errno == EINTR ? nil : .signalled(SIGKILL) }
-        close(pidfd)
-        return .signalled(SIGKILL)
     }
 }

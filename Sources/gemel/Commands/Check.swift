@@ -56,7 +56,8 @@ struct Check: ParsableCommand {
             lines.append(
                 "  LUN \(unit.lun): \(ByteCount.format(unit.map.sectors * 512)) on "
                     + "\(array.devices[Int(unit.map.device.raw)].name), blocks of \(unit.blockLength), policy "
-                    + "\(unit.map.policy.name), preferred \(unit.map.preferred.name), \(Identity.format(naa: unit.naa)), "
+                    + "\(unit.map.policy.name), preferred \(unit.map.preferred.name)"
+                    + ", \(Identity.format(naa: unit.naa)), "
                     + "serial \(unit.serial)")
         }
         lines.append("  management \(configuration.management.map { "http://\($0)/" } ?? "on unix sockets only")")

@@ -7,7 +7,13 @@ import Primitives
 
 /// `FILE` and `--state` of the commands that read a configuration.
 struct StateOptions: ParsableArguments {
-    @Option(help: "Folder of the array's state (default: 'state' of the file, /var/lib/gemel/ARRAY for root, ~/.local/state/gemel/ARRAY).")
+    @Option(
+        help:
+            """
+            Folder of the array's state (default: 'state' of the file, else /var/lib/gemel/ARRAY for root, \
+            else ~/.local/state/gemel/ARRAY).
+            """
+    )
     var state: String?
 }
 

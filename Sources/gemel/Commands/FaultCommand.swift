@@ -50,7 +50,9 @@ struct FaultCommand: ParsableCommand {
             let fault = try JSONDecoder().decode(Fault.self, from: answer.body)
             switch output.output {
             case .text:
-                Console.say(answer.status == 201 ? "fault \(fault.name) is in effect" : "fault \(fault.name) was in effect already")
+                Console.say(
+                    answer.status == 201
+                        ? "fault \(fault.name) is in effect" : "fault \(fault.name) was in effect already")
             case .json: try Console.sayJSON(fault)
             }
         }

@@ -46,7 +46,8 @@ struct Up: ParsableCommand {
                     throw StartError(.usage, "--management: \(error.message)")
                 }
                 guard configuration.management?.isLoopback == true else {
-                    throw StartError(.usage, "--management: \(management) can be reached by others; choose 127.0.0.1:PORT")
+                    throw StartError(
+                        .usage, "--management: \(management) can be reached by others; choose 127.0.0.1:PORT")
                 }
             }
         }
@@ -57,7 +58,9 @@ struct Up: ParsableCommand {
         let array = configuration.description
         var options = Supervisor.Options(
             startAnewCode: ExitStatus.startAnew.rawValue,
-            refusalCodes: [ExitStatus.usage, .noInput, .configuration].map(\.rawValue).reduce(into: []) { $0.insert($1) })
+            refusalCodes: [ExitStatus.usage, .noInput, .configuration].map(\.rawValue).reduce(into: []) {
+                $0.insert($1)
+            })
         options.restart = !noRestart
         let announcer = Announcer(configuration)
         let supervisor: Supervisor
@@ -80,7 +83,9 @@ struct Up: ParsableCommand {
     }
 
     /// How each controller is started: this program again, as `serve`.
-    private func controllers(_ configuration: Configuration, _ runtime: RuntimeFolder) throws(Errno) -> [SupervisedController] {
+    private func controllers(
+        _ configuration: Configuration, _ runtime: RuntimeFolder
+    ) throws(Errno) -> [SupervisedController] {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         guard count > 0 else { throw Errno(code: errno) }

@@ -47,7 +47,8 @@ struct Announcer: Sendable {
         let name = array.targets[0].name
         var commands: [String] = []
         if Self.isInPath("iscsiadm") {
-            commands.append("iscsiadm -m discovery -t sendtargets -p \(portal) && iscsiadm -m node -T \(name) -p \(portal) --login")
+            commands.append(
+                "iscsiadm -m discovery -t sendtargets -p \(portal) && iscsiadm -m node -T \(name) -p \(portal) --login")
         } else if Self.isInPath("iscsi-ls") {
             commands.append("iscsi-ls -s iscsi://\(portal)")
         }

@@ -35,8 +35,9 @@ struct TextTable {
 
     mutating func add(_ cells: String...) { rows.append(cells) }
 
-    /// The lines, indented by two.
+    /// The lines, indented by two; none when there is nothing below the heads.
     var lines: [String] {
+        guard rows.count > 1 else { return [] }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }

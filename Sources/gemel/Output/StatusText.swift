@@ -9,7 +9,9 @@ enum StatusText {
         lines += pair.targets.map { "  target \($0)" }
         lines += controllers(pair)
         lines += units(pair)
-        lines += pair.faults.map { "  fault \($0.name): \($0.type.rawValue) \($0.controller ?? $0.direction?.rawValue ?? "")" }
+        lines += pair.faults.map {
+            "  fault \($0.name): \($0.type.rawValue) \($0.controller ?? $0.direction?.rawValue ?? "")"
+        }
         if verbose { lines += messages(pair) + sessions(pair) }
         return lines.joined(separator: "\n")
     }
@@ -18,7 +20,11 @@ enum StatusText {
     static func line(_ pair: PairStatus) -> String {
         let states = pair.controllers.map { "\($0.name) \(state($0))" }.joined(separator: ", ")
         let faults = pair.faults.isEmpty ? "" : "; faults: " + pair.faults.map(\.name).joined(separator: ", ")
-        return "\(states); \(summary(pair))\(faults)"
+        // Units by home, since an array may have hundreds.
+        let homes = pair.controllers.map { controller in
+            "\(pair.units.count { $0.home == controller.name }) on \(controller.name)"
+        }
+        return "\(states); \(summary(pair)); units: \(homes.joined(separator: ", "))\(faults)"
     }
 
     static func summary(_ pair: PairStatus) -> String {
@@ -55,7 +61,8 @@ enum StatusText {
     private static func messages(_ pair: PairStatus) -> [String] {
         let known = pair.controllers.compactMap { report in report.status.map { (report.name, $0) } }
         var table = TextTable("MESSAGE", "CONTROLLER", "SENT", "RECEIVED")
-        let names = Set(known.flatMap { $0.1.messagesSent.keys } + known.flatMap { $0.1.messagesReceived.keys }).sorted()
+        let names = Set(known.flatMap { $0.1.messagesSent.keys } + known.flatMap { $0.1.messagesReceived.keys })
+            .sorted()
         for name in names {
             for (controller, status) in known {
                 table.add(

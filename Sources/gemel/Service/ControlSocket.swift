@@ -22,7 +22,8 @@ struct SocketOptions: ParsableArguments {
         case 0: throw StartError(.unavailable, "no array runs (looked in \(folder.base)); start one with gemel up")
         default:
             throw StartError(
-                .usage, "several arrays run; choose one with --socket:\n"
+                .usage,
+                "several arrays run; choose one with --socket:\n"
                     + running.map { "  --socket \($0)" }.joined(separator: "\n"))
         }
     }
@@ -34,7 +35,9 @@ struct SocketOptions: ParsableArguments {
 
 extension ControlClient {
     /// A request of a command: a refusal is exit code 1, an absent array 69.
-    func ask(_ method: String, _ path: String, _ body: [String: String]? = nil, lun: UInt16? = nil, seconds: Double = 5)
+    func ask(
+        _ method: String, _ path: String, _ body: [String: String]? = nil, lun: UInt16? = nil, seconds: Double = 5
+    )
         throws(StartError) -> Answer
     {
         let answer: Answer

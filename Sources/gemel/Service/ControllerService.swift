@@ -39,7 +39,9 @@ struct ControllerService: ManagementService {
         guard let to = ControllerID.allCases.first(where: { $0.name == controller }) else {
             throw .badRequest("'\(controller)' is no controller")
         }
-        if let lun, !plan.units.contains(where: { $0.lun == lun }) { throw .notFound("there is no logical unit \(lun)") }
+        if let lun, !plan.units.contains(where: { $0.lun == lun }) {
+            throw .notFound("there is no logical unit \(lun)")
+        }
         hosting.moveHome(lun: lun, to: to)
     }
 

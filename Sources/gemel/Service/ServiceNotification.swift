@@ -11,7 +11,8 @@ struct ServiceNotification: Sendable {
     init(environment: [String: String] = ProcessInfo.processInfo.environment) {
         socketName = environment["NOTIFY_SOCKET"]
         let isForUs = environment["WATCHDOG_PID"].map { $0 == "\(getpid())" } ?? true
-        watchdogPeriod = isForUs
+        watchdogPeriod =
+            isForUs
             ? environment["WATCHDOG_USEC"].flatMap { Int64($0) }.map { max(10, $0 / 2000) } : nil
     }
 
