@@ -28,7 +28,7 @@ struct Callgrind {
     private func instructions(reads: Int) throws -> Int {
         let output = "\(bench.folder)/callgrind-\(reads).out"
         let controller = try SingleController(
-            bench, wrapper: ["valgrind", "--tool=callgrind", "--callgrind-out-file=\(output)", "-q"])
+            bench, wrapper: ["valgrind", "--tool=callgrind", "--callgrind-out-file=\(output)", "-q"], stripped: true)
         defer { controller.stop() }
         try controller.load("write", operations: 4_096)
         try controller.load("read", operations: reads)

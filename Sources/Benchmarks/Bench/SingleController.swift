@@ -8,12 +8,14 @@ final class SingleController {
     let url: String
     let usesLimit: Bool
 
-    /// - Parameter wrapper: words before the command, such as `valgrind …`.
-    init(_ bench: Bench, wrapper: [String], environment: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - wrapper: words before the command, such as `valgrind …`.
+    ///   - stripped: run a copy without debug information, which Debian's valgrind cannot read from this compiler.
+    init(_ bench: Bench, wrapper: [String], stripped: Bool = false, environment: [String: String] = [:]) throws {
         self.bench = bench
         let port = try bench.freePort()
         usesLimit = bench.options.shapes.isEmpty
-        let words: [String]
+        var words: [String]
         if usesLimit {
             words = [bench.tool("gemel-limit"), "\(port)", "64"]
             url = "iscsi://127.0.0.1:\(port)/iqn.2026-11.io.gemel:limit/0"
@@ -33,6 +35,12 @@ final class SingleController {
             try text.write(toFile: file, atomically: true, encoding: .utf8)
             words = [bench.gemel, "serve", file, "--controller", "a", "--state", "\(bench.folder)/single-\(port)"]
             url = "iscsi://127.0.0.1:\(port)/\(GemelContender.target)/0"
+        }
+        if stripped {
+            guard Child.find("strip") != nil else { throw BenchError("strip is not there: apt-get install binutils") }
+            let copy = "\(bench.folder)/stripped-\(port)"
+            try Child.run(["strip", "--strip-debug", "-o", copy, words[0]])
+            words[0] = copy
         }
         child = try Child("single-\(port)", wrapper + words, folder: bench.folder, environment: environment)
     }
