@@ -34,7 +34,10 @@ extension LoadGenerator {
         let tag = header.big32(16)
         let offset = Int(header.big32(40))
         if tag == capacityTag {
-            if let data, count >= 12, offset == 0 { takeCapacity(session, data, now) }
+            if let data, count >= 12, offset == 0 {
+                session.pointee.lastBlock = data.big64(0)
+                session.pointee.blockLength = UInt64(data.big32(8))
+            }
         } else {
             guard let number = own(tag, session), !commands[Int(number)].isWrite,
                 offset <= options.blockSize, count <= options.blockSize - offset

@@ -103,9 +103,8 @@ extension LoadGenerator {
         return session.pointee.descriptor >= 0
     }
 
-    mutating func takeCapacity(_ session: UnsafeMutablePointer<Session>, _ data: UnsafeRawPointer, _ now: UInt64) {
-        let length = UInt64(data.big32(8))
-        let last = data.big64(0)
+    /// The unit's size is known, from the first session that got it.
+    private mutating func takeCapacity(_ last: UInt64, _ length: UInt64) {
         guard length >= 512, length.nonzeroBitCount == 1, length <= 65536, last < 1 << 50,
             UInt64(options.blockSize) % length == 0
         else {
@@ -113,7 +112,6 @@ extension LoadGenerator {
             work = .finished
             return
         }
-        guard work == .sizing else { return }
         let bytes = (last + 1) * length
         unitBlockLength = length
         tally.unitBytes = bytes
@@ -148,7 +146,10 @@ extension LoadGenerator {
             session.pointee.phase = .running
             session.pointee.failures = 0
             aliveAt = now
-            if work == .sizing, blocks > 0 { beginWork(now) }
+            if work == .sizing {
+                takeCapacity(session.pointee.lastBlock, session.pointee.blockLength)
+                if work == .sizing { beginWork(now) }
+            }
             return true
         case .again:
             // Asked again at the next tick.

@@ -64,7 +64,9 @@ extension LoadGenerator {
         let discarding = session.pointee.discard > 0
         let flags = Int32(MSG_DONTWAIT) | (discarding ? Int32(MSG_TRUNC) : 0)
         // Large data that nobody looks at is thrown away by the kernel, uncopied: then headers come in small pieces.
-        let small = mayDiscard && options.blockSize >= 16384 ? 4096 : Int.max
+        // Otherwise not too much at once: answering the first commands while the target still sends the others keeps
+        // both sides busy.
+        let small = mayDiscard && options.blockSize >= 16384 ? 4096 : 65536
         let room = session.pointee.inputCapacity - session.pointee.end
         let wanted = discarding ? min(session.pointee.discard, room) : min(room, small)
         let count = recv(session.pointee.descriptor, session.pointee.input + session.pointee.end, wanted, flags)

@@ -45,6 +45,10 @@ struct Session {
     var immediateData = true
     var initialR2T = true
 
+    // What READ CAPACITY (16) said; it counts when the command ended with GOOD.
+    var lastBlock: UInt64 = 0
+    var blockLength: UInt64 = 0
+
     // Receiving: bytes `start..<end` of `input` are unread; then `discard` bytes are thrown away unread.
     var input: UnsafeMutableRawPointer
     var inputCapacity = 0

@@ -1,0 +1,113 @@
+import Foundation
+import Testing
+
+extension Acceptance {
+    /// libiscsi's conformance suite, Debian's version, a family at a time. What may fail or be skipped stands in
+    /// `fixtures/compliance/libiscsi-1.19.txt` with its reason; what stands there and passes is an error too, so the
+    /// list can only shrink.
+    @Suite(.timeLimit(.minutes(5))) struct Conformance {
+        static let families = [
+            "CompareAndWrite", "ExtendedCopy", "GetLBAStatus", "Inquiry", "Mandatory", "ModeSense6", "NoMedia", "OrWrite",
+            "Prefetch10", "Prefetch16", "PreventAllow", "PrinReadKeys", "PrinServiceactionRange",
+            "PrinReportCapabilities", "ProutRegister", "ProutReserve", "ProutClear", "ProutPreempt", "Read6", "Read10",
+            "Read12", "Read16", "ReadCapacity10", "ReadCapacity16", "ReadDefectData10", "ReadDefectData12", "ReadOnly",
+            "ReceiveCopyResults", "ReportSupportedOpcodes", "Reserve6", "Sanitize", "StartStopUnit", "TestUnitReady",
+            "Unmap", "Verify10", "Verify12", "Verify16", "Write10", "Write12", "Write16", "WriteAtomic16",
+            "WriteSame10", "WriteSame16", "WriteVerify10", "WriteVerify12", "WriteVerify16", "iSCSIcmdsn",
+            "iSCSIdatasn", "iSCSIResiduals", "iSCSITMF", "MultipathIO",
+        ]
+
+        @Test(arguments: families)
+        func familyPassesSaveWhatIsKnown(_ family: String) throws {
+            let array = try ConformanceArray.shared()
+            let known = try KnownResults(family: family)
+            let outcome = try Program.run(
+                ["iscsi-test-cu", "-d", "-S", "-v", "-t", "ALL.\(family)", array.url("a"), array.url("b")],
+                folder: array.folder, seconds: 120)
+            let results = SuiteOutput.parse(outcome.output)
+            #expect(!results.isEmpty, "no test of ALL.\(family) ran: \(outcome.output.suffix(2000))")
+            for result in results {
+                let expected = known.verdicts[result.test] ?? .passed
+                #expect(
+                    result.verdict == expected, "\(family).\(result.test) \(result.verdict), not \(expected): \(result.text)")
+            }
+            #expect(Set(known.verdicts.keys).isSubset(of: results.map(\.test)), "the list names tests that are not there")
+        }
+
+        @Test func everyFamilyOfTheInstalledSuiteIsTested() throws {
+            let folder = NSTemporaryDirectory()
+            let outcome = try Program.run(["iscsi-test-cu", "--list"], folder: folder, seconds: 10)
+            let names = outcome.output.split(separator: "\n").compactMap { line -> String? in
+                let parts = line.split(separator: ".")
+                return parts.count == 2 && parts[0] == "ALL" ? String(parts[1]) : nil
+            }
+            #expect(Set(names) == Set(Self.families))
+        }
+    }
+}
+
+/// One pair for all families: they do not depend on what is on the unit.
+enum ConformanceArray {
+    private static let lock = NSLock()
+    private nonisolated(unsafe) static var array: RunningArray?
+
+    static func shared() throws -> RunningArray {
+        try lock.withLock {
+            if let array { return array }
+            let started = try RunningArray(unitMebibytes: 64)
+            try started.start()
+            array = started
+            // The last reference: the pair is stopped when the tests end.
+            atexit { ConformanceArray.release() }
+            return started
+        }
+    }
+
+    private static func release() { lock.withLock { array = nil } }
+}
+
+/// How one test of the suite ended.
+enum SuiteVerdict: String {
+    case passed
+    case skipped
+    case failed
+}
+
+/// The suite's verbose output: `Test: NAME ...`, then remarks, then `passed` or `FAILED`.
+enum SuiteOutput {
+    struct Result {
+        var test: String
+        var verdict: SuiteVerdict
+        var text: String
+    }
+
+    static func parse(_ output: String) -> [Result] {
+        output.components(separatedBy: "  Test: ").dropFirst().map { piece in
+            let name = piece.prefix { $0 != " " && $0 != "\n" }
+            let text = piece.components(separatedBy: "Suite: ")[0].components(separatedBy: "Run Summary")[0]
+            let lines = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+            let passed = lines.contains { $0 == "passed" || $0.hasSuffix("...passed") }
+            let skipped = text.contains("[SKIPPED]")
+            return Result(
+                test: String(name), verdict: !passed ? .failed : skipped ? .skipped : .passed,
+                text: String(text.prefix(600)))
+        }
+    }
+}
+
+/// The lines of the known list for a family: `Family.Test verdict reason …`.
+struct KnownResults {
+    var verdicts: [String: SuiteVerdict] = [:]
+
+    init(family: String) throws {
+        let path = "\(Product.root)/fixtures/compliance/libiscsi-1.19.txt"
+        for line in try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n") where !line.hasPrefix("#") {
+            let words = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: true)
+            guard words.count == 3, let verdict = SuiteVerdict(rawValue: String(words[1])), verdict != .passed else {
+                throw Failure("\(path): '\(line)' is not 'Family.Test failed|skipped reason'")
+            }
+            let parts = words[0].split(separator: ".")
+            if parts.count == 2, parts[0] == family { verdicts[String(parts[1])] = verdict }
+        }
+    }
+}
