@@ -54,8 +54,6 @@ package struct MemoryEngine: ~Copyable {
     var destagesInFlight = 0
     /// Membership's orders that are not yet fulfilled.
     var membership = MembershipProgress()
-    /// What the partner has been told it may use of our mirror area.
-    var grantedSlots: UInt32 = 0
     var partnerBlocks: UInt64 = 0
     /// The newest Lamport counter that this controller has seen or used.
     package internal(set) var lamport: UInt64

@@ -80,7 +80,6 @@ extension MemoryEngine {
     private mutating func paired(wasSolo: Bool) {
         membership.isCatchingUp = false
         voidPointers()
-        grantedSlots = 0
         if wasSolo {
             for index in configuration.units.indices { units[index].mustClaim = true }
         } else {
@@ -96,7 +95,6 @@ extension MemoryEngine {
         membership.releasesPending = 0
         membership.catchUpCopies = 0
         membership.isWindowOpen = false
-        grantedSlots = 0
         cleanRequests.removeAll()
         forgetSlots()
         voidPointers()

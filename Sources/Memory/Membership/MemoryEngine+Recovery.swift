@@ -155,7 +155,6 @@ extension MemoryEngine {
             units[index].home = configuration.controller.partner
         }
         slots.reset()
-        grantedSlots = 0
         releases.removeAll()
         membership.releasesPending = 0
         voidPointers()

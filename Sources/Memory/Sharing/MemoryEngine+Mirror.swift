@@ -100,14 +100,13 @@ extension MemoryEngine {
 
     /// Grants the next part of the mirror area, all of it in time.
     mutating func answerSpace(_ message: PagingMessage) {
-        // A request that is repeated after a reconnect names what the sender has: the same part again.
-        if message.argument < UInt64(grantedSlots) { grantedSlots = UInt32(message.argument) }
+        // The sender names what it has; so a request that is repeated after a reconnect gets the same part again.
+        let grantedSlots = UInt32(min(message.argument, UInt64(layout.mirrorFrames)))
         let left = UInt32(layout.mirrorFrames) - grantedSlots
         let count = min(left, message.pageCount)
         var answer = message.answer(count == 0 ? .noSpace : .done)
         answer.slot = UInt32(layout.mirrorStart) + grantedSlots
         answer.pageCount = count
-        grantedSlots += count
         effects.append(.send(answer, data: nil, stable: false))
     }
 

@@ -78,6 +78,7 @@ extension MemoryEngine {
         if message.status == .done {
             if message.mode.covers(pointers[slot].asked) { pointers[slot].asked = .none }
             pointers[slot].mine = message.mode
+            pointers[slot].grant = message.argument2
             if PageKey.isState(key), let data, message.dataLength == PageSize.bytes {
                 installState(PageKey.unit(key), data)
             }
@@ -113,6 +114,11 @@ extension MemoryEngine {
         if PageKey.isState(key), let data, message.dataLength == PageSize.bytes { installState(unit, data) }
         if message.argument == 3 { return becomeHome(unit) }
         guard let slot = pointers.find(key), isHome(unit) else { return }
+        guard message.argument2 == pointers[slot].grant else {
+            // The release of an older grant crossed a newer one: the recall still stands, and is said again.
+            if pointers[slot].isRecalling { sendRecall(slot) }
+            return
+        }
         pointers[slot].theirs = message.mode
         if message.mode.rawValue <= pointers[slot].recallKeep.rawValue { pointers[slot].isRecalling = false }
         var waiters = pointers[slot].waiters

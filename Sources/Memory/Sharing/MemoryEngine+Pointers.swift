@@ -174,6 +174,8 @@ extension MemoryEngine {
     /// Home: the partner gets what it wanted.
     private mutating func grant(_ slot: Int) {
         let record = pointers[slot]
+        lamport += 1
+        pointers[slot].grant = lamport
         pointers[slot].theirs = record.wanted
         pointers[slot].wanted = .none
         statistics.pointersGranted += 1
@@ -181,6 +183,7 @@ extension MemoryEngine {
             record.wanted == .exclusive ? .allocateWrite : .allocateRead, record.key, record.wanted)
         answer.isAnswer = true
         answer.request = record.wantedRequest
+        answer.argument2 = lamport
         if PageKey.isState(record.key) {
             sendWithState(answer, PageKey.unit(record.key))
         } else {
@@ -210,6 +213,7 @@ extension MemoryEngine {
         let record = pointers[slot]
         var message = pointerMessage(.releasePointer, record.key, record.mine)
         message.outcome = modified ? .modified : .unmodified
+        message.argument2 = record.grant
         message.version = PageVersion(
             epoch: condition.epoch, counter: lamport, controller: configuration.controller.rawValue)
         if PageKey.isState(record.key) && modified {

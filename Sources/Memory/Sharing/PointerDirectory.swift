@@ -22,6 +22,9 @@ struct PointerRecord {
     /// Not home: the home wants us to keep only this.
     var isRecalled = false
     var keep = PointerMode.none
+    /// The grant that the pointer stands on: set by the home, repeated in the release. A release and a newer grant
+    /// may cross on the way; the number tells.
+    var grant: UInt64 = 0
     /// Not home: a release without an answer, with what it said.
     var isReleasing = false
     var isOnAttention = false

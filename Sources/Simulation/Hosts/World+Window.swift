@@ -83,7 +83,13 @@ extension World {
         guard Int(slot) >= partner.layout.mirrorStart, Int(slot) < partner.layout.frames else {
             return fail(.contract, "\(host.id.name) clears slot \(slot), which is not of the mirror area")
         }
-        guard host.window != nil, !isWindowCut else { return }
+        guard host.window != nil else { return }
+        if isWindowCut {
+            // As the driver does: what cannot be cleared closes the window.
+            host.window = nil
+            record(.windowClose, host.letter)
+            return enqueue(.event(.windowClosed), to: host)
+        }
         FrameHeader.open(at: partner.region + partner.layout.header(Int(slot)))
     }
 
