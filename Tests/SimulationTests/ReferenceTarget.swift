@@ -90,6 +90,7 @@ final class ReferenceTarget: SimulatedProcess {
     }
 
     var nextDeadline: Instant { .never }
+    var expectedWindowWord: UInt64 { 0 }
     func nextEffect() -> ControllerEffect? { effects.popFirst() }
 
     func status(at now: Instant) -> ControllerStatus {
