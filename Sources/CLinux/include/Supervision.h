@@ -9,9 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/// A file descriptor that is readable when the process has ended; -1 and errno otherwise.
-static inline int gemel_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
-
 /// glibc 2.34 and later; older headers do not declare it.
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
 /// In the child: close every file descriptor from `first` on.

@@ -44,7 +44,7 @@ struct ChildProcess {
         guard result == 0 else { throw Errno(code: result) }
         let pidfd = gemel_pidfd_open(pid)
         guard pidfd >= 0 else {
-            let code = errno
+            let code = -pidfd
             kill(pid, SIGKILL)
             waitpid(pid, nil, 0)
             throw Errno(code: code)

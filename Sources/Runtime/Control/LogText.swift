@@ -1,3 +1,4 @@
+import PagingFormats
 import Controller
 import Primitives
 

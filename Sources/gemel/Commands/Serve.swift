@@ -44,7 +44,9 @@ struct Serve: ParsableCommand {
             configuration = try StateFolder(configuration.stateFolder).identified(configuration)
         }
         let signals = StopSignals()
-        let hosting = try makeHosting(configuration.description, controller: own.id)
+        let hosting = makeHosting(
+            configuration.description, controller: own.id, state: configuration.stateFolder,
+            run: runtime.folder(array: array.name))
         try hosting.start()
         let service = ControllerService(configuration.plan, own.id, portals: own.portals, hosting: hosting)
         let socket = runtime.controllerSocket(array: array.name, controller: controller)
@@ -87,7 +89,8 @@ struct Serve: ParsableCommand {
                     notification.alive()
                     nextBeat = Clock.milliseconds() + period
                 }
-                usleep(50_000)
+                // A controller that serves is looked at for the watchdog only.
+                usleep(isReady ? 500_000 : 20_000)
             }
         }
     }

@@ -10,6 +10,7 @@ struct Simulate: ParsableCommand {
     @Option(help: "How many seeds.") var seeds: UInt64 = 1
     @Option(help: "The first seed.") var seed: UInt64 = 1
     @Option(help: "Seeds side by side (default: the processors).") var jobs: Int?
+    @Flag(help: "Print the trace.") var verbose = false
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -21,17 +22,17 @@ struct Simulate: ParsableCommand {
 
     func run() throws {
         let request = SimulationRequest(
-            first: seed, count: seeds, jobs: jobs ?? max(1, ProcessInfo.processInfo.activeProcessorCount))
+            first: seed, count: seeds, jobs: jobs ?? max(1, ProcessInfo.processInfo.activeProcessorCount),
+            verbose: verbose)
         let total = seeds
-        let result = try runSimulation(request) { done in
+        let result = runSimulation(request) { done in
             if done % 1000 == 0, done < total { Console.complain("simulate: \(done) of \(total) seeds") }
         }
         switch output.output {
         case .json: try Console.sayJSON(result)
         case .text:
             for failure in result.failures {
-                Console.say("seed \(failure.seed): \(failure.reason)")
-                Console.say("  again: gemel simulate --seeds 1 --seed \(failure.seed)")
+                Console.say(failure.report)
             }
             Console.say("simulate: \(result.seeds) seeds, \(result.failures.count) violations")
         }
