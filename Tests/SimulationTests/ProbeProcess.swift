@@ -44,7 +44,7 @@ final class ProbeWorld {
     let world: World
     private(set) var probes: [[ProbeProcess]] = [[], []]
 
-    init(_ planted: WorldLie = .none, frames: Int = 64) {
+    init(_ planted: WorldLie = .none, frames: Int = 512) {
         var options = SimulationOptions(seed: 7)
         options.lie = planted
         options.frames = frames

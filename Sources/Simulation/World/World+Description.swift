@@ -15,8 +15,8 @@ extension Parameters {
             weights = .drawn(from: &random, allowed: .all)
         }
         let safety = lease * (12 + 3 * UInt64(options.faultCount))
-        let sectors = pick([64, 256, 512])
-        let frames = options.frames ?? pick([96, 128, 256])
+        let sectors = pick([64, 512, 4096])
+        let frames = options.frames ?? pick([512, 640, 1024])
         return Parameters(
             frames: frames, lease: lease, unitSectors: sectors, units: pick([1, 1, 2]), initiators: pick([1, 2]),
             queueDepth: pick([1, 4, 8, 16]), networkLatency: pick([20_000, 50_000, 500_000]),
