@@ -4,7 +4,7 @@ import Primitives
 /// Where a scenario plays: a world without random faults, one initiator with a path to each controller, and the
 /// commands of the file, each of which lets time pass until it has its answer.
 ///
-///     array lease=1s sectors=64 units=1 frames=512 seed=1     the first command, or left out
+///     array lease=1s sectors=64 units=1 frames=520 seed=1     the first command, or left out
 ///     start [a|b]               start processes (both)
 ///     wait redundant | serving a | dead a | idle [within=60s]
 ///     run 5s                    let time pass
@@ -67,7 +67,7 @@ final class ScenarioStage {
         options.transcriptLines = 400
         let lease = command.text("lease").flatMap { ScenarioCommand.time($0) } ?? 1_000_000_000
         let parameters = Parameters(
-            frames: command.number("frames", 512), lease: lease, unitSectors: command.number("sectors", 64),
+            frames: command.number("frames", 520), lease: lease, unitSectors: command.number("sectors", 64),
             units: command.number("units", 1), initiators: 1, queueDepth: 16, networkLatency: 50_000,
             deviceLatency: 200_000, reaction: 10_000, chunking: 8, pipeCapacity: 64 << 10, hotSectors: 8,
             largestCommand: 64, writePercentage: 50, forceUnitAccess: 0, commandTimeout: lease * 20,
@@ -190,7 +190,7 @@ final class ScenarioStage {
                 runs.append((name, 1))
             }
         }
-        return runs.map { runs.count == 1 ? $0.name : "\($0.name)*\($0.count)" }.joined(separator: " ")
+        return runs.map { runs.count == 1 || $0.count == 1 ? $0.name : "\($0.name)*\($0.count)" }.joined(separator: " ")
     }
 
     // MARK: What happens to the controllers
