@@ -246,7 +246,8 @@ final class ScenarioStage {
         let unit = command.text("lun").flatMap { UInt16($0) }.map { UnitIndex($0) }
         let target: ControllerID = to == "a" ? .a : .b
         let host = world.hosts[target == .a ? 1 : 0]
-        world.enqueue(.event(.moveHome(unit: unit, to: target)), to: host.isRunning ? host : world.hosts[1 - host.index])
+        let asked = host.isRunning ? host : world.hosts[1 - host.index]
+        world.enqueue(.event(.moveHome(unit: unit, to: target)), to: asked)
         return ["ok"]
     }
 }
