@@ -125,6 +125,14 @@ import Testing
         stage.world.crash(stage.b, cause: .crash)
         stage.run()
         stage.perform(0, [.adoptPartnerMemory])
+        guard case .partnerMemory(nil, _)? = stage.probe(0).answers.last else {
+            Issue.record("a memory without a superblock was given away")
+            return
+        }
+        var superblock = Superblock()
+        superblock.bootID = stage.probe(1).start.bootID
+        superblock.encode(to: stage.b.region)
+        stage.perform(0, [.adoptPartnerMemory])
         guard case .partnerMemory(let base?, _)? = stage.probe(0).answers.last else {
             Issue.record("the memory was refused")
             return

@@ -174,7 +174,8 @@ import Testing
             return
         }
         #expect(found == InitiatorSense(key: 6, code: 0x29, qualifier: 7))
-        #expect(InitiatorSense(segment: [0, 8, 0x72, 6, 0x2A, 0x09, 0, 0]) == InitiatorSense(key: 6, code: 0x2A, qualifier: 9))
+        let descriptor = InitiatorSense(segment: [0, 8, 0x72, 6, 0x2A, 0x09, 0, 0])
+        #expect(descriptor == InitiatorSense(key: 6, code: 0x2A, qualifier: 9))
     }
 
     @Test func aSecondResponseIsAViolation() {

@@ -64,7 +64,8 @@ import Testing
         #expect(SectorPattern.read(base, seed: 9, unit: 1, sector: 5) == .write(77))
         #expect(SectorPattern.quickWrite(base, seed: 9) == 77)
         let wrongs = [
-            SectorPattern.read(base, seed: 8, unit: 1, sector: 5), SectorPattern.read(base, seed: 9, unit: 0, sector: 5),
+            SectorPattern.read(base, seed: 8, unit: 1, sector: 5),
+            SectorPattern.read(base, seed: 9, unit: 0, sector: 5),
             SectorPattern.read(base, seed: 9, unit: 1, sector: 6),
         ]
         for wrong in wrongs {

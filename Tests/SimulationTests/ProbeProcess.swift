@@ -15,6 +15,7 @@ final class ProbeProcess: SimulatedProcess {
     init(_ start: StartConditions) { self.start = start }
 
     var nextDeadline: Instant { .never }
+    var expectedWindowWord: UInt64 = WindowWord.closed
     func settle(at now: Instant) {}
     func receiveTargets(_ stream: StreamID, into vector: inout ByteVector) {}
     func transmitSources(_ stream: StreamID, into vector: inout ByteVector) {}
@@ -43,9 +44,9 @@ final class ProbeWorld {
     let world: World
     private(set) var probes: [[ProbeProcess]] = [[], []]
 
-    init(_ planted: PlantedBug = .none, frames: Int = 64) {
+    init(_ planted: WorldLie = .none, frames: Int = 512) {
         var options = SimulationOptions(seed: 7)
-        options.plantedBug = planted
+        options.lie = planted
         options.frames = frames
         options.faults = FaultWeights.none
         var random = SeededRandom(seed: 7)
@@ -87,6 +88,7 @@ final class ProbeWorld {
         let word = { (host: SimulatedHost) in WindowWord.open(epoch: 3, incarnation: host.life) }
         perform(0, [.setWindowWord(word(a))])
         perform(1, [.setWindowWord(word(b))])
+        probe(0).expectedWindowWord = word(b)
         perform(0, [.openWindow])
     }
 

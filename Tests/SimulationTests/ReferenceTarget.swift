@@ -90,6 +90,7 @@ final class ReferenceTarget: SimulatedProcess {
     }
 
     var nextDeadline: Instant { .never }
+    var expectedWindowWord: UInt64 { 0 }
     func nextEffect() -> ControllerEffect? { effects.popFirst() }
 
     func status(at now: Instant) -> ControllerStatus {
@@ -190,7 +191,9 @@ final class ReferenceTarget: SimulatedProcess {
     private func command(_ pdu: InitiatorPDU, _ data: [UInt8], _ stream: Stream) {
         let opcode = pdu.header[32]
         let isWrite = opcode == 0x2A || opcode == 0x8A
-        guard isWrite || opcode == 0x28 || opcode == 0x88 else { return respond(stream, pdu.tag, 0, residual: pdu.get32(20)) }
+        guard isWrite || opcode == 0x28 || opcode == 0x88 else {
+            return respond(stream, pdu.tag, 0, residual: pdu.get32(20))
+        }
         let isLong = opcode >= 0x80
         let block = isLong ? UInt64(pdu.get32(34)) << 32 | UInt64(pdu.get32(38)) : UInt64(pdu.get32(34))
         let count = isLong ? Int(pdu.get32(42)) : Int(pdu.get16(39))
@@ -293,7 +296,9 @@ final class ReferenceTarget: SimulatedProcess {
         }
     }
 
-    private func respond(_ stream: Stream, _ tag: UInt32, _ status: UInt8, _ sense: [UInt8] = [], residual: UInt32 = 0) {
+    private func respond(
+        _ stream: Stream, _ tag: UInt32, _ status: UInt8, _ sense: [UInt8] = [], residual: UInt32 = 0
+    ) {
         answers += 1
         let times = bug == .doubleResponse && answers % 20 == 0 ? 2 : 1
         if bug == .statusGap, answers % 50 == 0 { stream.statSN &+= 1 }

@@ -50,10 +50,13 @@ import Testing
     @Test func aCutChannelCutsTheWindow() {
         let stage = ProbeWorld()
         stage.openWindow()
-        stage.world.setCut(link: 0, direction: 1, true)
+        stage.world.cutChannel(directions: [0], .channelCut, for: .max)
         stage.seal(frame: 0, counter: 5, byte: 1)
         stage.perform(0, [placement(stage)])
-        #expect(stage.lastPlaced() == false)
+        #expect(stage.lastPlaced() == false && stage.probe(0).count("windowClosed") == 1)
+        #expect(SharedWord.load(stage.b.region + RegionLayout.controlOffset) == WindowWord.closed)
+        stage.world.healLink(0)
+        #expect(SharedWord.load(stage.b.region + RegionLayout.controlOffset) != WindowWord.closed)
         #expect(stage.mirrored(stage.b.layout.mirrorStart) == nil)
     }
 

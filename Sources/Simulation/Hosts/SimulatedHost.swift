@@ -64,12 +64,25 @@ final class SimulatedHost {
 
     /// The incarnation whose mirror area is mapped; nil when no window is open.
     var window: UInt64?
-    /// The partner's window word when the window was opened.
-    var windowWord: UInt64 = 0
+    /// The controller wants the window: it is tried until it opens.
+    var wantsWindow = false
+    /// The word that the controller wants in its memory; while the partner is cut off from it, `closed` stands there.
+    var wantedWindowWord: UInt64 = WindowWord.closed
+    /// Placements of this batch that are sealed and wait for the look at the window word, and the word they need.
+    var placed: [UInt32] = []
+    var expectedWord: UInt64 = WindowWord.closed
+    /// The partner's life that this process has a pidfd of.
+    var watched: UInt64?
+    /// The last life of the partner whose end was told.
+    var toldEnd: UInt64?
     /// This process holds the lock of its partner's memory file.
     var holdsPartnerMemory = false
     /// `fencePartner` waits for its proof.
     var isFencing = false
+    /// The partner's life that is to end; nil while nobody was found.
+    var fenceTarget: UInt64?
+    var fenceBegun: UInt64 = 0
+    var hasToldFenceFailure = false
     /// The supervisor starts the process again after its end.
     var restartDelay: UInt64?
     var startAttempt: UInt64 = 0

@@ -10,6 +10,8 @@ package protocol SimulatedProcess: AnyObject {
     var nextDeadline: Instant { get }
     func receiveTargets(_ stream: StreamID, into vector: inout ByteVector)
     func transmitSources(_ stream: StreamID, into vector: inout ByteVector)
+    /// The word that the partner's memory must show for a placement to count; `closed` when nothing may be placed.
+    var expectedWindowWord: UInt64 { get }
     /// Takes the oldest effect that was not performed yet.
     func nextEffect() -> ControllerEffect?
     func status(at now: Instant) -> ControllerStatus
@@ -46,6 +48,7 @@ package final class ControllerProcess: SimulatedProcess {
     package func transmitSources(_ stream: StreamID, into vector: inout ByteVector) {
         controller.transmitSources(stream, into: &vector)
     }
+    package var expectedWindowWord: UInt64 { controller.expectedWindowWord }
     package func nextEffect() -> ControllerEffect? { controller.effects.popFirst() }
     package func status(at now: Instant) -> ControllerStatus { controller.status(at: now) }
 }

@@ -185,6 +185,7 @@ extension World {
         while let process = host.process {
             if strikes(host) { return false }
             guard let effect = process.nextEffect() else {
+                finishPlacements(host)
                 if !host.needsSettle { return true }
                 host.needsSettle = false
                 process.settle(at: clock(host))

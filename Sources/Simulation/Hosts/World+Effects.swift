@@ -16,15 +16,15 @@ extension World {
         case .connectChannel: startChannelAttempt(host)
         case .storage(let request): submit(request, host)
         case .openWindow:
+            host.wantsWindow = true
             schedule(.windowAttempt(host: host.index, life: host.life), after: drawn(around: parameters.networkLatency))
-        case .closeWindow:
-            host.window = nil
-            record(.windowClose, host.letter)
+        case .closeWindow: closeWindow(host)
         case .setWindowWord(let word):
             record(.windowWord, host.letter, word >> 32, word >> 1 & 0x7FFF_FFFF, word & 1)
-            SharedWord.store(word, at: host.region + RegionLayout.controlOffset)
-        case .place(let placement): place(placement, host)
-        case .clear(let slot): clear(slot, host)
+            host.wantedWindowWord = word
+            showWindowWord(host)
+        case .place(let placement): place(placement, host, process)
+        case .clear(let slot): clear(slot, host, process)
         case .witnessRead: startWitness(host, expected: 0, record: nil)
         case .witnessSwap(let expected, let record): startWitness(host, expected: expected, record: record)
         case .fencePartner: fencePartner(host)
@@ -142,7 +142,7 @@ extension World {
             count: Int(request.count), slices: slices, orphaned: nil,
             checksum: request.kind == .write ? SharedDevice.checksum(slices) : 0, fault: nil)
         injectDeviceError(&entry, device)
-        if options.plantedBug == .lostDeviceWrites, entry.kind == .write, random.chance(1, in: 8) { entry.landing = 0 }
+        if options.lie == .lostDeviceWrites, entry.kind == .write, random.chance(1, in: 8) { entry.landing = 0 }
         let place = devices[device].start(entry)
         let latency = drawn(around: parameters.deviceLatency) + random.below(deviceExtraLatency + 1)
         schedule(.deviceDone(device: device, request: place), after: latency)

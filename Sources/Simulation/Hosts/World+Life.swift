@@ -38,6 +38,11 @@ extension World {
         host.armed = nil
         host.clockLag = 0
         host.window = nil
+        host.wantsWindow = false
+        host.wantedWindowWord = WindowWord.closed
+        host.placed.removeAll()
+        host.watched = nil
+        host.toldEnd = nil
         host.holdsPartnerMemory = false
         host.isFencing = false
         switch then {
@@ -47,7 +52,7 @@ extension World {
         }
         for slot in host.streams { if let slot { abandon(slot) } }
         host.streams.removeAll(keepingCapacity: true)
-        if options.plantedBug == .memoryForgotten { forgetFrames(host) }
+        if options.lie == .memoryForgotten { forgetFrames(host) }
         finishDying(host)
     }
 
@@ -71,10 +76,10 @@ extension World {
         host.state = .dead
         record(.dead, host.letter, host.life)
         let partner = hosts[1 - host.index]
-        if partner.isRunning {
+        if partner.isRunning && partner.watched == host.life {
             let isLate = random.chance(1, in: 8)
             let delay = isLate ? drawn(around: 15_000_000) : drawn(around: 300_000)
-            schedule(.endNoticed(host: partner.index, life: partner.life, isLook: false), after: delay)
+            schedule(.endNoticed(host: partner.index, life: partner.life, partnerLife: host.life), after: delay)
         }
         if let delay = host.restartDelay { scheduleStart(host, after: delay) }
     }
@@ -88,7 +93,7 @@ extension World {
     func start(_ host: SimulatedHost, _ attempt: UInt64) {
         guard host.startAttempt == attempt, host.state == .dead else { return }
         let partner = hosts[1 - host.index]
-        if partner.holdsPartnerMemory || partner.isFencing {
+        if partner.holdsPartnerMemory {
             scheduleStart(host, after: 100_000_000)
             return
         }
@@ -106,12 +111,12 @@ extension World {
             ProcessSeed(
                 description: description, id: host.id, memory: host.region, layout: host.layout, start: start,
                 now: instant))
-        schedule(.endNoticed(host: host.index, life: host.life, isLook: true), after: drawn(around: 200_000))
+        schedule(.look(host: host.index, life: host.life), after: drawn(around: 200_000))
         scheduleWake(host)
     }
 
     /// What a driver reads from the superblock before it makes the controller.
-    private func lookAtMemory(_ host: SimulatedHost) -> (isFresh: Bool, isLost: Bool) {
+    func lookAtMemory(_ host: SimulatedHost) -> (isFresh: Bool, isLost: Bool) {
         var isZero = true
         for offset in stride(from: 0, to: RegionLayout.superblockBytes, by: 8) where isZero {
             isZero = UnsafeRawPointer(host.region).little64(offset) == 0
@@ -132,7 +137,7 @@ extension World {
         host.isHung = true
         record(.hang, host.letter, length / 1_000_000)
         if length != .max { schedule(.resume(host: host.index, life: host.life), after: length) }
-        if options.plantedBug == .clockStandsStill { host.clockLag += Swift.min(length, parameters.lease * 4) }
+        if options.lie == .clockStandsStill { host.clockLag += Swift.min(length, parameters.lease * 4) }
     }
 
     /// The process goes on: what was left of its effects is performed, then everything that came meanwhile is one
@@ -142,6 +147,7 @@ extension World {
         host.isHung = false
         host.wakeScheduled = false
         record(.resume, host.letter, UInt64(host.inbox.count))
+        if host.wantedWindowWord != WindowWord.closed { showWindowWord(host) }
         scheduleWake(host)
     }
 

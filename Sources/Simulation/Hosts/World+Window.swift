@@ -2,40 +2,88 @@ import Controller
 import PagingFormats
 import Primitives
 
-// The window: one controller's way into the other's mirror area, and the partner's end.
+// The window: one controller's way into the other's mirror area. It counts as cut in the direction in which the
+// channel is cut.
 extension World {
-    /// The window is open to a partner that is there and awake, and is cut together with the channel.
+    /// Time between two tries to open a window.
+    private static var windowRetry: UInt64 { 250_000_000 }
+
+    /// The window opens to a partner that is there and awake; else it is tried again while it is wanted.
     func finishWindowAttempt(_ host: SimulatedHost, _ life: UInt64) {
+        guard host.life == life, host.isRunning, host.wantsWindow, host.window == nil else { return }
         let partner = hosts[1 - host.index]
-        guard host.life == life, host.isRunning, partner.isRunning, !partner.isHung, !isWindowCut else { return }
+        guard partner.isRunning, !partner.isHung, !host.isHung, !isWindowCut(host) else {
+            return schedule(.windowAttempt(host: host.index, life: life), after: Self.windowRetry)
+        }
         host.window = partner.life
-        host.windowWord = SharedWord.load(partner.region + RegionLayout.controlOffset)
+        host.watched = partner.life
         record(.windowOpen, host.letter, partner.life)
         enqueue(.event(.windowOpened(layout: partner.layout, incarnation: partner.life)), to: host)
     }
 
-    var isWindowCut: Bool { links[0].isCut[0] || links[0].isCut[1] }
+    private func isWindowCut(_ host: SimulatedHost) -> Bool { links[0].isCut[host.index] }
 
-    /// Copies a frame and its header into the partner's memory, the seal last, then looks at the window word.
-    func place(_ placement: WindowPlacement, _ host: SimulatedHost) {
+    /// Stores the word that the controller wants, or `closed` while the partner is cut off from it.
+    func showWindowWord(_ host: SimulatedHost) {
+        if !host.isRunning || host.isHung { return }
+        let isCutOff = links[0].isCut[1 - host.index]
+        SharedWord.store(
+            isCutOff ? WindowWord.closed : host.wantedWindowWord, at: host.region + RegionLayout.controlOffset)
+    }
+
+    func closeWindow(_ host: SimulatedHost) {
+        finishPlacements(host)
+        host.wantsWindow = false
+        host.window = nil
+        record(.windowClose, host.letter)
+    }
+
+    /// The window is gone without the controller's doing.
+    func loseWindow(_ host: SimulatedHost) {
+        guard host.isRunning, host.window != nil else { return }
+        closeWindow(host)
+        enqueue(.event(.windowClosed), to: host)
+    }
+
+    private func isWordRight(_ host: SimulatedHost, _ expected: UInt64) -> Bool {
+        guard expected != WindowWord.closed, host.window != nil, !isWindowCut(host) else { return false }
+        return SharedWord.load(hosts[1 - host.index].region + RegionLayout.controlOffset) == expected
+    }
+
+    /// Copies a frame and its header into the partner's memory, the seal last. Whether it counts is found out behind
+    /// the last effect of the batch.
+    func place(_ placement: WindowPlacement, _ host: SimulatedHost, _ process: any SimulatedProcess) {
         let partner = hosts[1 - host.index]
         let slot = Int(placement.slot)
         let frame = Int(placement.frame.raw)
         guard slot >= partner.layout.mirrorStart, slot < partner.layout.frames, frame < host.layout.frames else {
             return fail(.contract, "\(host.id.name) places frame \(frame) in slot \(slot), not of the mirror area")
         }
+        let expected = process.expectedWindowWord
+        if expected != host.expectedWord { finishPlacements(host) }
         let source = host.region + host.layout.frame(frame)
         record(
             .place, host.letter, UInt64(placement.token), UInt64(slot),
             UInt64(Checksum.crc32c(source, PageSize.bytes)))
-        let isUnchecked = options.plantedBug == .placementUnchecked
-        var isGood = false
-        if host.window != nil, !isWindowCut {
-            if options.plantedBug != .placementNotCopied, !copy(frame, slot, host, partner) { return }
-            SharedWord.fence()
-            isGood = isUnchecked || isWordRight(host, partner)
+        if options.lie == .placementUnchecked {
+            return tell(host, .placed(token: placement.token, ok: true), after: 1)
         }
-        tell(host, .placed(token: placement.token, ok: isGood || isUnchecked), after: drawn(around: 1_000))
+        guard isWordRight(host, expected) else {
+            return tell(host, .placed(token: placement.token, ok: false), after: 1)
+        }
+        if options.lie != .placementNotCopied, !copy(frame, slot, host, partner) { return }
+        host.expectedWord = expected
+        host.placed.append(placement.token)
+    }
+
+    /// Behind the last seal of a batch: a fence, then the partner's word, then the answers.
+    func finishPlacements(_ host: SimulatedHost) {
+        if host.placed.isEmpty { return }
+        SharedWord.fence()
+        let counts = isWordRight(host, host.expectedWord)
+        let tokens = host.placed
+        host.placed.removeAll()
+        for token in tokens { tell(host, .placed(token: token, ok: counts), after: 1) }
     }
 
     /// The copy itself, with places to die in; false when the process died there.
@@ -66,79 +114,16 @@ extension World {
         return strikes(host)
     }
 
-    /// After the seal the word must show: open, by the incarnation that the window was opened to, in our own epoch
-    /// (our own word's, while it is open; else the one that the partner's word showed when the window was opened).
-    private func isWordRight(_ host: SimulatedHost, _ partner: SimulatedHost) -> Bool {
-        guard let incarnation = host.window else { return false }
-        let word = SharedWord.load(partner.region + RegionLayout.controlOffset)
-        let own = SharedWord.load(host.region + RegionLayout.controlOffset)
-        let epoch = own & 1 == 1 ? UInt32(own >> 32) : UInt32(host.windowWord >> 32)
-        return word == WindowWord.open(epoch: epoch, incarnation: incarnation)
-    }
-
-    /// Opens the header of a slot of the partner's mirror area.
-    func clear(_ slot: UInt32, _ host: SimulatedHost) {
+    /// Opens the header of a slot of the partner's mirror area. A memory whose word is not the expected one is not
+    /// touched: the controller learns that the window is closed.
+    func clear(_ slot: UInt32, _ host: SimulatedHost, _ process: any SimulatedProcess) {
         let partner = hosts[1 - host.index]
         record(.clear, host.letter, UInt64(slot))
         guard Int(slot) >= partner.layout.mirrorStart, Int(slot) < partner.layout.frames else {
             return fail(.contract, "\(host.id.name) clears slot \(slot), which is not of the mirror area")
         }
-        guard host.window != nil else { return }
-        if isWindowCut {
-            // As the driver does: what cannot be cleared closes the window.
-            host.window = nil
-            record(.windowClose, host.letter)
-            return enqueue(.event(.windowClosed), to: host)
-        }
+        if host.window == nil { return }
+        guard isWordRight(host, process.expectedWindowWord) else { return loseWindow(host) }
         FrameHeader.open(at: partner.region + partner.layout.header(Int(slot)))
-    }
-
-    // MARK: Ending the partner
-
-    /// Kills whatever process of the partner there is, and waits until its device requests are complete.
-    func fencePartner(_ host: SimulatedHost) {
-        let partner = hosts[1 - host.index]
-        record(.fence, host.letter, partner.life)
-        if options.plantedBug == .fenceWithoutKill {
-            tell(host, .fenced(true), after: 1000)
-            return
-        }
-        if partner.isRunning { crash(partner, cause: .fence) }
-        if options.plantedBug == .fenceWithoutProof {
-            tell(host, .fenced(true), after: 1000)
-            return
-        }
-        host.isFencing = true
-        schedule(.fenceCheck(host: host.index, life: host.life), after: drawn(around: 100_000))
-    }
-
-    func checkFence(_ host: SimulatedHost, _ life: UInt64) {
-        guard host.life == life, host.isRunning, host.isFencing else { return }
-        let partner = hosts[1 - host.index]
-        switch partner.state {
-        case .dead:
-            host.isFencing = false
-            enqueue(.event(.fenced(true)), to: host)
-        case .dying:
-            if random.chance(1, in: 16) {
-                host.isFencing = false
-                enqueue(.event(.fenced(false)), to: host)
-            } else {
-                schedule(.fenceCheck(host: host.index, life: life), after: drawn(around: 500_000))
-            }
-        case .running:
-            crash(partner, cause: .fence)
-            schedule(.fenceCheck(host: host.index, life: life), after: drawn(around: 100_000))
-        }
-    }
-
-    func adoptPartnerMemory(_ host: SimulatedHost) {
-        let partner = hosts[1 - host.index]
-        let isFree = partner.state == .dead
-        record(.adopt, host.letter, isFree ? 1 : 0)
-        host.holdsPartnerMemory = isFree
-        let event: ControllerEvent = isFree
-            ? .partnerMemory(partner.region, partner.layout) : .partnerMemory(nil, nil)
-        tell(host, event, after: drawn(around: 200_000))
     }
 }

@@ -32,7 +32,7 @@ extension World {
             seed: options.seed, traceHash: trace.hash, failure: failure,
             virtualTime: Interval(nanoseconds: now - 1_000_000_000), commands: counts.commands, good: counts.good,
             sessions: counts.sessions, takeovers: counts.takeovers, faults: faultCounts,
-            drawn: "commands \(options.commands), bug \(options.plantedBug.rawValue), \(parameters.text)",
+            drawn: "commands \(options.commands), lie \(options.lie.rawValue), \(parameters.text)",
             transcript: failure == nil ? [] : trace.lines)
     }
 }

@@ -1,8 +1,8 @@
 import Primitives
 
 /// A lie that the world tells its controllers on purpose: each breaks a rule that the product relies on, so a run with
-/// it must fail. That is how the checkers are checked.
-package enum PlantedBug: String, CaseIterable, Sendable {
+/// it must fail. That is how the checkers are checked, together with the bugs of `Planted` in the product itself.
+package enum WorldLie: String, CaseIterable, Sendable {
     case none
     /// A window placement is reported good and nothing was copied.
     case placementNotCopied
@@ -35,7 +35,8 @@ package struct SimulationOptions: Sendable {
     package var faults: FaultWeights?
     /// Faults that the plan aims at in the safety phase.
     package var faultCount: Int
-    package var plantedBug: PlantedBug
+    /// A lie of the world, so that the run must fail.
+    package var lie: WorldLie
     /// Longest virtual time from the healing of all faults to redundancy, and for each later step.
     package var livenessBound: Interval
     /// Lines of the trace that a failure carries.
@@ -52,7 +53,7 @@ package struct SimulationOptions: Sendable {
         frames = nil
         faults = nil
         faultCount = 10
-        plantedBug = .none
+        lie = .none
         livenessBound = .seconds(60)
         transcriptLines = 200
         hasInitialRecord = false

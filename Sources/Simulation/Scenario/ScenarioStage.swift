@@ -4,7 +4,7 @@ import Primitives
 /// Where a scenario plays: a world without random faults, one initiator with a path to each controller, and the
 /// commands of the file, each of which lets time pass until it has its answer.
 ///
-///     array lease=1s sectors=64 units=1 frames=128 seed=1     the first command, or left out
+///     array lease=1s sectors=64 units=1 frames=520 seed=1     the first command, or left out
 ///     start [a|b]               start processes (both)
 ///     wait redundant | serving a | dead a | idle [within=60s]
 ///     run 5s                    let time pass
@@ -190,7 +190,7 @@ final class ScenarioStage {
                 runs.append((name, 1))
             }
         }
-        return runs.map { runs.count == 1 ? $0.name : "\($0.name)*\($0.count)" }.joined(separator: " ")
+        return runs.map { runs.count == 1 || $0.count == 1 ? $0.name : "\($0.name)*\($0.count)" }.joined(separator: " ")
     }
 
     // MARK: What happens to the controllers
@@ -246,7 +246,8 @@ final class ScenarioStage {
         let unit = command.text("lun").flatMap { UInt16($0) }.map { UnitIndex($0) }
         let target: ControllerID = to == "a" ? .a : .b
         let host = world.hosts[target == .a ? 1 : 0]
-        world.enqueue(.event(.moveHome(unit: unit, to: target)), to: host.isRunning ? host : world.hosts[1 - host.index])
+        let asked = host.isRunning ? host : world.hosts[1 - host.index]
+        world.enqueue(.event(.moveHome(unit: unit, to: target)), to: asked)
         return ["ok"]
     }
 }

@@ -27,9 +27,10 @@ enum Action {
     case witnessReply(Int)
     /// `fencePartner` looks whether the proof is there.
     case fenceCheck(host: Int, life: UInt64)
-    /// The end of a partner's process becomes known; or a driver that starts looks whether anybody holds the
-    /// partner's memory file.
-    case endNoticed(host: Int, life: UInt64, isLook: Bool)
+    /// The end of a partner's process becomes known by its pidfd.
+    case endNoticed(host: Int, life: UInt64, partnerLife: UInt64)
+    /// A driver without a pidfd of its partner looks at the partner's memory file.
+    case look(host: Int, life: UInt64)
     /// The fault schedule goes on; a fault of the table ends.
     case nextFault
     case faultEnds(Int)

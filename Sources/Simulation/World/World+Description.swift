@@ -18,7 +18,8 @@ extension Parameters {
         let sectors = pick([64, 256, 512])
         let frames = options.frames ?? pick([520, 520, 768])
         return Parameters(
-            frames: frames, lease: lease, unitSectors: sectors, units: pick([1, 1, 2]), initiators: pick([1, 2]),
+            frames: frames, lease: lease, unitSectors: sectors * pick([1, 1, 8]), units: pick([1, 1, 2]),
+            initiators: pick([1, 2]),
             queueDepth: pick([1, 4, 8, 16]), networkLatency: pick([20_000, 50_000, 500_000]),
             deviceLatency: pick([50_000, 200_000, 5_000_000]), reaction: pick([2_000, 10_000, 100_000]),
             chunking: pick([0, 8, 64]), pipeCapacity: pick([4 << 10, 64 << 10, 256 << 10]),

@@ -100,13 +100,13 @@ extension World {
         schedule(.faultEnds(activeFaults.count - 1), after: length)
     }
 
-    /// The channel is cut, and the window with it; now and then the driver notices the latter.
+    /// The channel is cut, and the window with it: who cannot reach the partner has lost its window; who cannot be
+    /// reached shows a closed word.
     func cutChannel(directions: [Int], _ kind: FaultKind, for length: UInt64) {
-        for direction in directions { setCut(link: 0, direction: direction, true) }
-        for host in hosts where host.isRunning && host.window != nil && random.chance(1, in: 2) {
-            host.window = nil
-            record(.windowClose, host.letter)
-            enqueue(.event(.windowClosed), to: host)
+        for direction in directions {
+            setCut(link: 0, direction: direction, true)
+            loseWindow(hosts[direction])
+            showWindowWord(hosts[1 - direction])
         }
         if length != .max { lasting(kind, 0, for: length) }
     }
@@ -166,7 +166,10 @@ extension World {
     }
 
     func healLink(_ link: Int) {
-        for direction in 0...1 where links[link].isCut[direction] { setCut(link: link, direction: direction, false) }
+        for direction in 0...1 where links[link].isCut[direction] {
+            setCut(link: link, direction: direction, false)
+            if link == 0 { showWindowWord(hosts[1 - direction]) }
+        }
     }
 
     /// Ends every fault: the liveness phase begins.

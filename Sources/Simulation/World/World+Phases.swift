@@ -121,7 +121,8 @@ extension World {
     }
 
     private func continueAudit() {
-        for path in 0...1 where !audit.isWaiting[path] && audit.position[path] < parameters.units * parameters.unitSectors {
+        let end = parameters.units * parameters.unitSectors
+        for path in 0...1 where !audit.isWaiting[path] && audit.position[path] < end {
             let unit = audit.position[path] / parameters.unitSectors
             let sector = audit.position[path] % parameters.unitSectors
             let count = Swift.min(64, parameters.unitSectors - sector)

@@ -195,14 +195,11 @@ package final class World {
         case .windowAttempt(let host, let life): finishWindowAttempt(hosts[host], life)
         case .deviceDone(let device, let request): finishRequest(device, request)
         case .witnessEffect(let place):
-            witness.takeEffect(place, ignoringExpectation: options.plantedBug == .witnessAlwaysSwaps)
+            witness.takeEffect(place, ignoringExpectation: options.lie == .witnessAlwaysSwaps)
         case .witnessReply(let place): finishWitness(place)
         case .fenceCheck(let host, let life): checkFence(hosts[host], life)
-        case .endNoticed(let host, let life, let isLook):
-            guard hosts[host].life == life, hosts[host].isRunning else { return }
-            if isLook && hosts[1 - host].state != .dead { return }
-            record(.ended, hosts[host].letter)
-            enqueue(.event(.partnerEnded), to: hosts[host])
+        case .endNoticed(let host, let life, let partnerLife): noticeEnd(hosts[host], life, partnerLife)
+        case .look(let host, let life): look(hosts[host], life)
         case .nextFault: nextFault()
         case .faultEnds(let place): endFault(place)
         case .pathConnect(let initiator, let path, let attempt): initiators[initiator].connect(path, attempt)

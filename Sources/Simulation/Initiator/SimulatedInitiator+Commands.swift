@@ -1,0 +1,68 @@
+import Primitives
+
+extension SimulatedInitiator {
+    /// Issues a command on a path; nil when the path is not ready or its window is closed.
+    @discardableResult
+    func issue(
+        _ kind: Operation.Kind, _ purpose: Operation.Purpose, path: Int, unit: Int, sector: Int, count: Int,
+        isLong: Bool = false, forceUnitAccess: Bool = false
+    ) -> UInt32? {
+        guard let session = paths[path].session, session.hasWindow else { return nil }
+        var operation = Operation(
+            tag: 0, kind: kind, purpose: purpose, path: path, unit: unit, sector: sector, count: count,
+            begun: world.now, deadline: world.now + world.parameters.commandTimeout)
+        let command: InitiatorCommand
+        let lun = UInt16(unit)
+        switch kind {
+        case .read:
+            command = .read(
+                lun: lun, block: UInt64(sector), count: count, isLong: isLong, forceUnitAccess: forceUnitAccess)
+        case .write:
+            operation.write = world.oracle.begin(unit: unit, start: UInt64(sector), count: count, at: world.now)
+            command = .write(
+                lun: lun, block: UInt64(sector), data: pattern(operation), isLong: isLong,
+                forceUnitAccess: forceUnitAccess)
+        case .synchronize: command = .synchronizeCache(lun: lun)
+        case .testUnitReady: command = .testUnitReady(lun: lun)
+        case .reportGroups: command = .reportTargetPortGroups(lun: lun)
+        }
+        guard let tag = session.submit(command) else { return nil }
+        operation.tag = tag
+        paths[path].operations.append(operation)
+        world.counts.commands += 1
+        world.record(
+            .issue, letter, kind.rawValue << 4 | UInt64(path), UInt64(sector),
+            UInt64(count) << 32 | UInt64(operation.write))
+        flush(path)
+        return tag
+    }
+
+    private func pattern(_ operation: Operation) -> [UInt8] {
+        let bytes = operation.count * SectorPattern.bytes
+        return [UInt8](unsafeUninitializedCapacity: bytes) { buffer, filled in
+            guard let base = buffer.baseAddress else { return }
+            for index in 0..<operation.count {
+                SectorPattern.fill(
+                    UnsafeMutableRawPointer(base + index * SectorPattern.bytes), seed: world.options.seed,
+                    unit: operation.unit, sector: UInt64(operation.sector + index), write: operation.write,
+                    writer: self.index)
+            }
+            filled = bytes
+        }
+    }
+
+    /// LOGICAL UNIT RESET: every task of ours in the unit on this path ends without effect, or has ended.
+    func resetUnit(_ unit: Int, path: Int) {
+        guard let session = paths[path].session, session.isReady, paths[path].resetting == nil,
+            !paths[path].operations.contains(where: { $0.aborting != nil }),
+            let tag = session.resetUnit(UInt16(unit))
+        else { return }
+        world.record(.abort, letter, UInt64(path), UInt64(tag), 5)
+        paths[path].resetting = (tag, unit)
+        for place in paths[path].operations.indices where paths[path].operations[place].unit == unit {
+            paths[path].operations[place].aborting = tag
+            paths[path].operations[place].deadline = world.now + world.parameters.commandTimeout
+        }
+        flush(path)
+    }
+}
