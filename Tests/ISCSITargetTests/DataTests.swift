@@ -9,7 +9,7 @@ import Testing
     func session(_ keys: [String] = [], _ adjust: (inout ISCSITargetConfiguration.Limits) -> Void = { _ in })
         throws -> (Bench, Initiator) {
         let bench = Bench(adjust)
-        bench.device.disk = pattern(4 << 20)
+        bench.device.disk = RAMDevice.noise
         let host = Initiator(bench)
         #expect(try #require(host.login(keys)).0.status == 0)
         return (bench, host)

@@ -50,32 +50,41 @@ final class Initiator {
     /// Settles the bench and takes every PDU that has come.
     func take() -> [SeenPDU] {
         bench.settle()
-        var bytes = bench.fromTarget[stream] ?? []
+        let bytes = bench.fromTarget[stream] ?? []
         var result: [SeenPDU] = []
-        while bytes.count >= 48 {
-            let length = Int(bytes[5]) << 16 | Int(bytes[6]) << 8 | Int(bytes[7])
+        var start = 0
+        while bytes.count - start >= 48 {
+            let length = Int(bytes[start + 5]) << 16 | Int(bytes[start + 6]) << 8 | Int(bytes[start + 7])
             let padded = (length + 3) & ~3
-            var at = 48
+            let header = Array(bytes[start..<(start + 48)])
+            var at = start + 48
             if headerDigest {
-                if Array(bytes[48..<52]) != Self.digest(Array(bytes[0..<48])) { result.append(SeenPDU(header: [0x3E], data: [])) }
+                if bytes.count < at + 4 { break }
+                if Array(bytes[at..<(at + 4)]) != Self.digest(header) { result.append(Self.damaged) }
                 at += 4
             }
             let end = at + padded + (dataDigest && length > 0 ? 4 : 0)
             if bytes.count < end { break }
             if dataDigest && length > 0
                 && Array(bytes[(at + padded)..<end]) != Self.digest(Array(bytes[at..<(at + padded)])) {
-                result.append(SeenPDU(header: [0x3E], data: []))
+                result.append(Self.damaged)
             }
-            result.append(SeenPDU(header: Array(bytes[0..<48]), data: Array(bytes[at..<(at + length)])))
-            bytes.removeFirst(end)
+            result.append(SeenPDU(header: header, data: Array(bytes[at..<(at + length)])))
+            start = end
         }
-        bench.fromTarget[stream] = bytes
+        bench.fromTarget[stream] = Array(bytes[start...])
         return result
     }
 
+    /// Stands for a digest that was wrong.
+    static let damaged = SeenPDU(header: [0x3E], data: [])
+
     static func text(_ pairs: [String]) -> [UInt8] { pairs.flatMap { Array($0.utf8) + [0] } }
 
-    func putLogin(_ pairs: [String], stage: UInt8 = 1, next: UInt8? = 3, _ adjust: (inout LoginRequestPDU) -> Void = { _ in }) {
+    func putLogin(
+        _ pairs: [String], stage: UInt8 = 1, next: UInt8? = 3,
+        _ adjust: (inout LoginRequestPDU) -> Void = { _ in }
+    ) {
         var pdu = LoginRequestPDU()
         pdu.transit = next != nil
         pdu.currentStage = stage
@@ -180,5 +189,7 @@ final class Initiator {
 
 func pattern(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     var random = SeededRandom(seed: seed)
-    return (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+    var words = [UInt64](repeating: 0, count: (count + 7) / 8)
+    for index in words.indices { words[index] = random.next() }
+    return words.withUnsafeBytes { Array($0.prefix(count)) }
 }

@@ -16,6 +16,8 @@ final class RAMDevice {
 
     var disk = [UInt8](repeating: 0, count: 4 << 20)
     var chunkBytes: UInt32 = 262_144
+    /// A disk full of noise.
+    static let noise = pattern(4 << 20)
     var works: [UInt32: Work] = [:]
     var requests: [TransportRequest] = []
     var log: [String] = []
@@ -110,7 +112,7 @@ final class RAMDevice {
             return
         }
         each(run) { base, at, count in
-            for place in 0..<count { base.put(byte: disk[start + at + place], place) }
+            disk.withUnsafeBytes { base.copyMemory(from: $0.baseAddress! + start + at, byteCount: count) }
         }
         let last = work.done + work.chunk == work.total
         requests.append(.sendDataIn(handle, run: run, bufferOffset: work.done, final: last, total: work.total))
@@ -121,9 +123,8 @@ final class RAMDevice {
         let start = Int(work.command.cdb.big32(2)) * 512 + Int(work.done)
         let offered = Int(work.command.dataOutLength - work.done)
         each(run(handle, work)) { base, at, count in
-            for place in 0..<count where at + place < offered {
-                disk[start + at + place] = UnsafeRawPointer(base).byte(place)
-            }
+            let wanted = max(0, min(count, offered - at))
+            disk.withUnsafeMutableBytes { ($0.baseAddress! + start + at).copyMemory(from: base, byteCount: wanted) }
         }
         works[handle.raw]?.done += work.chunk
         advance(handle)
@@ -133,7 +134,7 @@ final class RAMDevice {
         guard var work = works[handle.raw] else { return }
         // The pages may go: whoever still sends from them sends this.
         each(run(handle, work)) { base, _, count in
-            for place in 0..<count { base.put(byte: 0xEE, place) }
+            (base).initializeMemory(as: UInt8.self, repeating: 0xEE, count: count)
         }
         work.done += work.chunk
         works[handle.raw] = work

@@ -7,7 +7,7 @@ import Testing
 @Suite struct SessionTests {
     func session(_ keys: [String] = []) throws -> (Bench, Initiator) {
         let bench = Bench()
-        bench.device.disk = pattern(4 << 20)
+        bench.device.disk = RAMDevice.noise
         let host = Initiator(bench)
         #expect(try #require(host.login(keys)).0.status == 0)
         return (bench, host)
