@@ -145,6 +145,15 @@ import Testing
         #expect(host.read(8, 1).data == Array(data[0..<512]))
     }
 
+    @Test func aReadFlaggedAsAWriteIsAnsweredAndItsDataDropped() throws {
+        let (bench, host) = try session()
+        _ = host.command(Initiator.read10(0, 1), write: 512, immediate: pattern(512))
+        let response = try #require(host.take().first).decoded { SCSIResponsePDU(decoding: $0) }
+        #expect(response.status == 0)
+        #expect(bench.target.commandCount == 0)
+        #expect(host.read(0, 1).data.count == 512)
+    }
+
     @Test func anEarlyResponseWaitsForTheLastUnsolicitedData() throws {
         let (bench, host) = try session(["InitialR2T=No"])
         let task = host.command([0xFF], write: 4096, immediate: pattern(1024), final: false)
