@@ -24,7 +24,7 @@ extension ISCSITarget {
     }
 
     /// The slot of a handle, nil when the command is over.
-    private func slot(_ handle: CommandHandle) -> Int? {
+    private mutating func slot(_ handle: CommandHandle) -> Int? {
         if handle.slot >= commands.capacity { return nil }
         let command = commands.pointer(handle.slot)
         if command.pointee.generation != handle.generation || command.pointee.state == .free { return nil }

@@ -60,7 +60,7 @@ extension ISCSITarget {
         command.pointee.next = -1
     }
 
-    private func hasRoom(_ index: Int) -> Bool {
+    private mutating func hasRoom(_ index: Int) -> Bool {
         connections[index].output.hasRoom(
             bytes: Sizes.controlReserve + Sizes.commandPDU, entries: Sizes.controlEntries)
     }
@@ -151,7 +151,7 @@ extension ISCSITarget {
     }
 
     /// Padding and digest of a Data-In.
-    private func appendTrailer(_ c: UnsafeMutablePointer<Connection>, _ run: PageRun, _ position: Int, _ count: Int) {
+    private mutating func appendTrailer(_ c: UnsafeMutablePointer<Connection>, _ run: PageRun, _ position: Int, _ count: Int) {
         let padding = BasicHeaderSegment.padded(count) - count
         let digest = c.pointee.parameters.dataDigest
         if padding == 0 && !digest { return }
