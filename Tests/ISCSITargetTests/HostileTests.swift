@@ -16,7 +16,9 @@ import Testing
         host.take().first { $0.opcode == .reject }?.decoded { RejectPDU(decoding: $0) }.reason
     }
 
-    @Test(arguments: [0x07, 0x0F, 0x20, 0x21, 0x25, 0x31, 0x3F, 0x1C]) func foreignOpcodesAreRejected(_ code: Int) throws {
+    @Test(arguments: [0x07, 0x0F, 0x20, 0x21, 0x25, 0x31, 0x3F, 0x1C]) func foreignOpcodesAreRejected(
+        _ code: Int
+    ) throws {
         let (_, host) = try session()
         host.put { base in
             base.beginHeader(.nopOut, flags: 0x80, initiatorTaskTag: 5)

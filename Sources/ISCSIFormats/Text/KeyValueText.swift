@@ -57,8 +57,8 @@ package struct KeyValueReader {
         return Pair(key: key, value: value)
     }
 
-    /// Key names: a letter, then letters, digits, `.`, `-`, `+`, `@`, `_`, `/` and `#`. RFC 7143 §6.1 asks for a capital
-    /// letter first, and RFC 7144 defines iSCSIProtocolLevel.
+    /// Key names: a letter, then letters, digits, `.`, `-`, `+`, `@`, `_`, `/` and `#`. RFC 7143 §6.1 asks for a
+    /// capital letter first, and yet there is a key iSCSIProtocolLevel.
     private static func isKey(_ key: UnsafeRawBufferPointer) -> Bool {
         guard let first = key.first, key.count <= TextLimits.key else { return false }
         guard (0x41...0x5A).contains(first & 0xDF) else { return false }

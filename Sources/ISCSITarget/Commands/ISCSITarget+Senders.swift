@@ -114,8 +114,8 @@ extension ISCSITarget {
         return nextTransferTag
     }
 
-    /// One Data-In of the command's run: at most what the initiator takes in a PDU and in a burst; the status goes with
-    /// the last one (RFC 7143 §11.7.1 to §11.7.3).
+    /// One Data-In of the command's run: at most what the initiator takes in a PDU and in a burst; the status goes
+    /// with the last one (RFC 7143 §11.7.1 to §11.7.3).
     private mutating func sendDataInPDU(_ index: Int, _ slot: Int) {
         let c = connections + index
         let command = commands.pointer(slot)

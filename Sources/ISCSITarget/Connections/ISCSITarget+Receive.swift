@@ -190,7 +190,7 @@ extension ISCSITarget {
         return true
     }
 
-    /// RFC 7143 §7.8: a data digest error is answered with a Reject; at ErrorRecoveryLevel 0 the session fails after it.
+    /// RFC 7143 §7.8: a data digest error is answered with a Reject; at ErrorRecoveryLevel 0 the session fails after.
     mutating func failDataDigest(_ index: Int, _ header: UnsafeRawPointer) {
         statistics.digestErrors &+= 1
         reject(index, header, .dataDigestError)

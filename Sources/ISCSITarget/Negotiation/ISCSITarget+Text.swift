@@ -76,8 +76,8 @@ extension ISCSITarget {
         return fine
     }
 
-    /// SendTargets (RFC 7143 §13.3, Appendix C): `All` in a discovery session, one target by its name, or the session's
-    /// own target with an empty value. Another target's name is not answered in a normal session.
+    /// SendTargets (RFC 7143 §13.3, Appendix C): `All` in a discovery session, one target by its name, or the
+    /// session's own target with an empty value. Another target's name is not answered in a normal session.
     private func sendTargets(_ index: Int, _ value: UnsafeRawBufferPointer, _ writer: inout KeyValueWriter) {
         let session = sessions.pointer(Int(connections[index].session))
         let discovery = session.pointee.discovery
