@@ -151,7 +151,9 @@ extension ISCSITarget {
     }
 
     /// Padding and digest of a Data-In.
-    private mutating func appendTrailer(_ c: UnsafeMutablePointer<Connection>, _ run: PageRun, _ position: Int, _ count: Int) {
+    private mutating func appendTrailer(
+        _ c: UnsafeMutablePointer<Connection>, _ run: PageRun, _ position: Int, _ count: Int
+    ) {
         let padding = BasicHeaderSegment.padded(count) - count
         let digest = c.pointee.parameters.dataDigest
         if padding == 0 && !digest { return }
