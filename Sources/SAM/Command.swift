@@ -1,7 +1,9 @@
 /// Task attribute of a command (SAM-6 §8.6).
+@usableFromInline
 package enum TaskAttribute: UInt8, Sendable { case simple, ordered, headOfQueue, aca }
 
 /// Status of a command (SAM-6 §5.3.1).
+@usableFromInline
 package enum Status: UInt8, Sendable {
     case good = 0x00
     case checkCondition = 0x02
@@ -15,6 +17,7 @@ package enum Status: UInt8, Sendable {
 
 /// A command descriptor block of up to 32 bytes; unused bytes are zero. A longer one (variable-length, over 32) is
 /// refused by the transport's caller with INVALID COMMAND OPERATION CODE.
+@usableFromInline
 package struct CDB: Sendable {
     @usableFromInline package var bytes: InlineArray<32, UInt8>
     package init() { bytes = InlineArray(repeating: 0) }
@@ -28,6 +31,7 @@ package struct CDB: Sendable {
 }
 
 /// What SCSI Command Received carries (SAM-6 §5.4.2): the I_T_L_Q nexus, the CDB and the lengths the initiator expects.
+@usableFromInline
 package struct SCSICommand: Sendable {
     @usableFromInline package var handle: CommandHandle
     @usableFromInline package var nexus: NexusIndex

@@ -1,5 +1,6 @@
 /// An I_T nexus (SAM-6 §4.7): one initiator port logged in to one target port. The transport chooses the index when a
 /// session reaches its full-feature phase, and reuses it only after it reported the nexus lost.
+@usableFromInline
 package struct NexusIndex: Hashable, Sendable {
     @usableFromInline package var raw: UInt16
     @inlinable package init(_ raw: UInt16) { self.raw = raw }
@@ -8,6 +9,7 @@ package struct NexusIndex: Hashable, Sendable {
 /// One command between transport and device server: a slot of the transport's command table (low 16 bits) and the
 /// slot's generation (high 16 bits), so that a late word about an ended command is recognised. The slot also names
 /// the command's parameter page (`Frames.parameter`), its page list, and its block operation.
+@usableFromInline
 package struct CommandHandle: Hashable, Sendable {
     @usableFromInline package var raw: UInt32
     @inlinable package init(slot: Int, generation: UInt16) { raw = UInt32(slot) | UInt32(generation) << 16 }
@@ -16,6 +18,7 @@ package struct CommandHandle: Hashable, Sendable {
 }
 
 /// Who came: what the device server is told of a nexus. The pointer is valid during the call only.
+@usableFromInline
 package struct NexusIdentity {
     /// Index of the target (its name in the configuration) that the initiator logged in to.
     @usableFromInline package var target: UInt16

@@ -1,4 +1,5 @@
 /// Task management functions (SAM-6 §7).
+@usableFromInline
 package enum TaskManagementFunction: UInt8, Sendable {
     case abortTask, abortTaskSet, clearACA, clearTaskSet, logicalUnitReset, iTNexusReset
     case queryTask, queryTaskSet, queryAsynchronousEvent
@@ -7,11 +8,13 @@ package enum TaskManagementFunction: UInt8, Sendable {
 }
 
 /// Service responses of a task management request (SAM-6 §7.1).
+@usableFromInline
 package enum ServiceResponse: UInt8, Sendable {
     case functionComplete, functionSucceeded, functionRejected, incorrectLogicalUnit
 }
 
 /// A task management request. `request` is the transport's slot for it, given back with the response.
+@usableFromInline
 package struct TaskManagementRequest: Sendable {
     @usableFromInline package var request: UInt16
     @usableFromInline package var nexus: NexusIndex

@@ -10,6 +10,7 @@ import Primitives
 // After `commandLost` the transport ignores every other word about the handle and waits for `commandEnded`.
 
 /// What a transport tells the device server: indications and confirmations.
+@usableFromInline
 package enum TransportIndication {
     /// A session reached its full-feature phase.
     case nexusEstablished(NexusIndex, NexusIdentity)
@@ -29,6 +30,7 @@ package enum TransportIndication {
 }
 
 /// What the device server asks of a transport: requests and responses.
+@usableFromInline
 package enum TransportRequest {
     /// Send Data-In: `run` is the part of the initiator's buffer that begins at `bufferOffset`. At most one is
     /// outstanding a command. With `final`, the command completes with GOOD after it (the transport may collapse the

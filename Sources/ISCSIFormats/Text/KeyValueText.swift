@@ -57,10 +57,11 @@ package struct KeyValueReader {
         return Pair(key: key, value: value)
     }
 
-    /// Key names: a capital letter, then letters, digits, `.`, `-`, `+`, `@`, `_`, `/` and `#`.
+    /// Key names: a letter, then letters, digits, `.`, `-`, `+`, `@`, `_`, `/` and `#`. RFC 7143 §6.1 asks for a
+    /// capital letter first, and yet there is a key iSCSIProtocolLevel.
     private static func isKey(_ key: UnsafeRawBufferPointer) -> Bool {
         guard let first = key.first, key.count <= TextLimits.key else { return false }
-        guard first >= UInt8(ascii: "A") && first <= UInt8(ascii: "Z") else { return false }
+        guard (0x41...0x5A).contains(first & 0xDF) else { return false }
         for byte in key {
             switch byte {
             case 0x2B, 0x2D...0x39, 0x40...0x5A, 0x5F, 0x61...0x7A, 0x23: continue

@@ -30,8 +30,6 @@ package enum TextKey: UInt8, CaseIterable, Sendable {
         package let rule: KeyRule
         /// A discovery session answers `Irrelevant`.
         package let normalSessionOnly: Bool
-        /// Belongs to the operational negotiation stage; false: any stage.
-        package let operationalOnly: Bool
     }
 
     package var row: Row { Self.table[Int(rawValue)] }
@@ -47,25 +45,23 @@ package enum TextKey: UInt8, CaseIterable, Sendable {
 
     private static let length: ClosedRange<UInt64> = 512...16_777_215
 
-    private static func row(
-        _ name: String, _ rule: KeyRule, normal: Bool = false, operational: Bool = true
-    ) -> Row {
-        Row(name: name, rule: rule, normalSessionOnly: normal, operationalOnly: operational)
+    private static func row(_ name: String, _ rule: KeyRule, normal: Bool = false) -> Row {
+        Row(name: name, rule: rule, normalSessionOnly: normal)
     }
 
     /// In the order of the cases.
     private static let table: [Row] = [
-        row("AuthMethod", .list, operational: false),
+        row("AuthMethod", .list),
         row("HeaderDigest", .list),
         row("DataDigest", .list),
         row("MaxConnections", .minimum(1...65535), normal: true),
         row("SendTargets", .declared),
-        row("TargetName", .declared, operational: false),
-        row("InitiatorName", .declared, operational: false),
-        row("TargetAlias", .declared, operational: false),
-        row("InitiatorAlias", .declared, operational: false),
-        row("TargetAddress", .declared, operational: false),
-        row("TargetPortalGroupTag", .declared, operational: false),
+        row("TargetName", .declared),
+        row("InitiatorName", .declared),
+        row("TargetAlias", .declared),
+        row("InitiatorAlias", .declared),
+        row("TargetAddress", .declared),
+        row("TargetPortalGroupTag", .declared),
         row("InitialR2T", .or, normal: true),
         row("ImmediateData", .and, normal: true),
         row("MaxRecvDataSegmentLength", .declared),
@@ -77,7 +73,7 @@ package enum TextKey: UInt8, CaseIterable, Sendable {
         row("DataPDUInOrder", .or, normal: true),
         row("DataSequenceInOrder", .or, normal: true),
         row("ErrorRecoveryLevel", .minimum(0...2)),
-        row("SessionType", .declared, operational: false),
+        row("SessionType", .declared),
         row("TaskReporting", .list, normal: true),
         row("iSCSIProtocolLevel", .minimum(0...31), normal: true),
         row("IFMarker", .obsolete),

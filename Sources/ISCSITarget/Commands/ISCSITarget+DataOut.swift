@@ -38,7 +38,7 @@ extension ISCSITarget {
 
     /// What is wrong with a Data-Out of a command that takes data; data come in order, without gaps
     /// (DataPDUInOrder=Yes, DataSequenceInOrder=Yes).
-    private func violation(
+    private mutating func violation(
         _ command: UnsafeMutablePointer<CommandSlot>, _ pdu: DataOutPDU, solicited: Bool
     ) -> UInt16? {
         if !solicited && !command.pointee.unsolicitedOpen { return TransportSense.unexpectedUnsolicitedData }

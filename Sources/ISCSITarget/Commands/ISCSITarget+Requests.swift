@@ -24,7 +24,7 @@ extension ISCSITarget {
     }
 
     /// The slot of a handle, nil when the command is over.
-    private func slot(_ handle: CommandHandle) -> Int? {
+    private mutating func slot(_ handle: CommandHandle) -> Int? {
         if handle.slot >= commands.capacity { return nil }
         let command = commands.pointer(handle.slot)
         if command.pointee.generation != handle.generation || command.pointee.state == .free { return nil }
@@ -46,7 +46,7 @@ extension ISCSITarget {
             command.pointee.hasStatus = true
             command.pointee.status = .good
             command.pointee.deliversWithResponse = true
-            if !expectsData(slot) { wantToSend(slot) }
+            respondWhenQuiet(slot)
             return
         }
         command.pointee.inRun = run
@@ -96,9 +96,14 @@ extension ISCSITarget {
             command.pointee.status = status
             command.pointee.sense = sense
             command.pointee.total = total
-            if segmentIsOnItsWay(slot) { makeRunnable(Int(command.pointee.connection)) }
-            if !expectsData(slot) { wantToSend(slot) }
+            respondWhenQuiet(slot)
         }
+    }
+
+    /// The status is known: it is sent now, or after the data that the initiator is still sending, which are dropped.
+    private mutating func respondWhenQuiet(_ slot: Int) {
+        if segmentIsOnItsWay(slot) { makeRunnable(Int(commands.pointer(slot).pointee.connection)) }
+        if !expectsData(slot) { wantToSend(slot) }
     }
 
     private mutating func commandEnded(_ slot: Int) {
@@ -115,8 +120,7 @@ extension ISCSITarget {
             command.pointee.hasStatus = true
             command.pointee.status = .checkCondition
             command.pointee.total = command.pointee.expected
-            if segmentIsOnItsWay(slot) { makeRunnable(Int(command.pointee.connection)) }
-            if !expectsData(slot) { wantToSend(slot) }
+            respondWhenQuiet(slot)
         case .active:
             keepPayload(of: slot)
             stopSending(slot)

@@ -62,7 +62,7 @@ extension ISCSITarget {
     }
 
     /// What makes a SCSI Command unacceptable as a PDU, nil when nothing does.
-    private func violation(_ index: Int, _ pdu: SCSICommandPDU, _ header: UnsafeRawPointer) -> RejectReason? {
+    private mutating func violation(_ index: Int, _ pdu: SCSICommandPDU, _ header: UnsafeRawPointer) -> RejectReason? {
         if sessions.pointer(Int(connections[index].session)).pointee.discovery { return .protocolError }
         if pdu.initiatorTaskTag == Tag.none { return .protocolError }
         if tasks[taskKey(index, pdu.initiatorTaskTag)] != nil { return .taskInProgress }
@@ -75,7 +75,7 @@ extension ISCSITarget {
     }
 
     /// Unsolicited data that was not negotiated, or more than was: additional sense code and qualifier.
-    private func unsolicitedDataFault(_ index: Int, _ pdu: SCSICommandPDU) -> UInt16? {
+    private mutating func unsolicitedDataFault(_ index: Int, _ pdu: SCSICommandPDU) -> UInt16? {
         if !pdu.write { return nil }
         let parameters = connections[index].parameters
         let limit = min(parameters.firstBurstLength, pdu.expectedDataTransferLength)
@@ -87,7 +87,7 @@ extension ISCSITarget {
 
     /// The Extended CDB (RFC 7143 §11.2.2.4): where its bytes are, nil when the additional header segments are
     /// malformed, of another kind, or longer than the 32 bytes of a CDB allow.
-    private func extendedCDB(_ header: UnsafeRawPointer) -> UnsafeRawBufferPointer? {
+    private mutating func extendedCDB(_ header: UnsafeRawPointer) -> UnsafeRawBufferPointer? {
         let total = BasicHeaderSegment(header).additionalLength
         let start = header + Field.headerLength
         // AHSLength counts the bytes after AHSType, a reserved one first.
@@ -97,7 +97,7 @@ extension ISCSITarget {
         return UnsafeRawBufferPointer(start: start + 4, count: length - 1)
     }
 
-    private func fill(_ slot: Int, _ index: Int, _ pdu: SCSICommandPDU) {
+    private mutating func fill(_ slot: Int, _ index: Int, _ pdu: SCSICommandPDU) {
         let command = commands.pointer(slot)
         let length = pdu.expectedDataTransferLength
         let generation = command.pointee.generation

@@ -60,7 +60,7 @@ extension ISCSITarget {
         command.pointee.next = -1
     }
 
-    private func hasRoom(_ index: Int) -> Bool {
+    private mutating func hasRoom(_ index: Int) -> Bool {
         connections[index].output.hasRoom(
             bytes: Sizes.controlReserve + Sizes.commandPDU, entries: Sizes.controlEntries)
     }
@@ -114,8 +114,8 @@ extension ISCSITarget {
         return nextTransferTag
     }
 
-    /// One Data-In of the command's run: at most what the initiator takes in a PDU and in a burst; the status goes with
-    /// the last one (RFC 7143 §11.7.1 to §11.7.3).
+    /// One Data-In of the command's run: at most what the initiator takes in a PDU and in a burst; the status goes
+    /// with the last one (RFC 7143 §11.7.1 to §11.7.3).
     private mutating func sendDataInPDU(_ index: Int, _ slot: Int) {
         let c = connections + index
         let command = commands.pointer(slot)
@@ -151,7 +151,9 @@ extension ISCSITarget {
     }
 
     /// Padding and digest of a Data-In.
-    private func appendTrailer(_ c: UnsafeMutablePointer<Connection>, _ run: PageRun, _ position: Int, _ count: Int) {
+    private mutating func appendTrailer(
+        _ c: UnsafeMutablePointer<Connection>, _ run: PageRun, _ position: Int, _ count: Int
+    ) {
         let padding = BasicHeaderSegment.padded(count) - count
         let digest = c.pointee.parameters.dataDigest
         if padding == 0 && !digest { return }

@@ -61,7 +61,8 @@ extension ISCSITarget {
         }
     }
 
-    /// Hands a request to the device server; too many at once are refused (RFC 7143 §11.17.1, immediate command reject).
+    /// Hands a request to the device server; too many at once are refused (RFC 7143 §11.17.1, immediate command
+    /// reject).
     private mutating func forward(
         _ index: Int, _ pdu: TaskManagementRequestPDU, _ header: UnsafeRawPointer,
         _ function: TaskManagementFunction, _ referenced: CommandHandle? = nil

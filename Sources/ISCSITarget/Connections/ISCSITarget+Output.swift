@@ -26,7 +26,7 @@ extension ISCSITarget {
     }
 
     /// Adds `count` bytes of a run from `position` on; neighbouring pages make one slice. False: the vector is full.
-    func append(_ run: PageRun, _ position: Int, _ count: Int, to vector: inout ByteVector) -> Bool {
+    mutating func append(_ run: PageRun, _ position: Int, _ count: Int, to vector: inout ByteVector) -> Bool {
         var position = position
         var left = count
         while left > 0 {
@@ -121,13 +121,13 @@ extension ISCSITarget {
         return c.pointee.output.append(bytes: count)
     }
 
-    private func pduLength(_ c: UnsafeMutablePointer<Connection>, dataLength: Int) -> Int {
+    private mutating func pduLength(_ c: UnsafeMutablePointer<Connection>, dataLength: Int) -> Int {
         Field.headerLength + (c.pointee.parameters.headerDigest ? 4 : 0) + BasicHeaderSegment.padded(dataLength)
             + (dataLength > 0 && c.pointee.parameters.dataDigest ? 4 : 0)
     }
 
     /// Where the data segment of a PDU from `beginPDU` begins.
-    func dataSegment(_ index: Int, _ base: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+    mutating func dataSegment(_ index: Int, _ base: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
         base + Field.headerLength + (connections[index].parameters.headerDigest ? 4 : 0)
     }
 
@@ -146,7 +146,7 @@ extension ISCSITarget {
 
     /// A digest goes out with its least significant byte first: the CRC's bits are numbered the other way round
     /// (RFC 7143 §13.1).
-    func putDigest(_ crc: UInt32, _ place: UnsafeMutableRawPointer) { place.put(little32: crc, 0) }
+    mutating func putDigest(_ crc: UInt32, _ place: UnsafeMutableRawPointer) { place.put(little32: crc, 0) }
 
     /// A PDU is in the output.
     mutating func sent(_ index: Int) {

@@ -25,7 +25,7 @@ extension ISCSITarget {
     }
 
     /// Offers the pages of the segment that is on its way in; false when it has none.
-    private func offerPages(_ c: UnsafeMutablePointer<Connection>, into vector: inout ByteVector) -> Bool {
+    private mutating func offerPages(_ c: UnsafeMutablePointer<Connection>, into vector: inout ByteVector) -> Bool {
         guard c.pointee.segment.slot >= 0, c.pointee.available == 0 else { return false }
         let command = commands.pointer(Int(c.pointee.segment.slot))
         guard command.pointee.accepting, command.pointee.outActive else { return false }
@@ -44,7 +44,7 @@ extension ISCSITarget {
         return true
     }
 
-    private func nextHeader(_ c: UnsafeMutablePointer<Connection>) -> Int {
+    private mutating func nextHeader(_ c: UnsafeMutablePointer<Connection>) -> Int {
         Field.headerLength + (c.pointee.parameters.headerDigest ? 4 : 0)
     }
 
@@ -190,7 +190,7 @@ extension ISCSITarget {
         return true
     }
 
-    /// RFC 7143 §7.8: a data digest error is answered with a Reject; at ErrorRecoveryLevel 0 the session fails after it.
+    /// RFC 7143 §7.8: a data digest error is answered with a Reject; at ErrorRecoveryLevel 0 the session fails after.
     mutating func failDataDigest(_ index: Int, _ header: UnsafeRawPointer) {
         statistics.digestErrors &+= 1
         reject(index, header, .dataDigestError)

@@ -47,7 +47,7 @@ extension ISCSITarget {
         return endSegment(index)
     }
 
-    private func place(
+    private mutating func place(
         _ c: UnsafeMutablePointer<Connection>, _ command: UnsafeMutablePointer<CommandSlot>, _ count: Int
     ) {
         var done = 0
@@ -61,7 +61,7 @@ extension ISCSITarget {
         command.pointee.outPosition &+= UInt32(truncatingIfNeeded: count)
     }
 
-    private func took(_ c: UnsafeMutablePointer<Connection>, _ count: Int) {
+    private mutating func took(_ c: UnsafeMutablePointer<Connection>, _ count: Int) {
         if c.pointee.segment.hasDigest {
             c.pointee.segment.crc = Checksum.extend(c.pointee.segment.crc, c.pointee.start, count)
         }
@@ -127,7 +127,7 @@ extension ISCSITarget {
     }
 
     /// The connection is inside a data segment of the command.
-    func segmentIsOnItsWay(_ slot: Int) -> Bool {
+    mutating func segmentIsOnItsWay(_ slot: Int) -> Bool {
         let index = Int(commands.pointer(slot).pointee.connection)
         if index < 0 { return false }
         return connections[index].segment.active && Int(connections[index].segment.slot) == slot
@@ -135,7 +135,7 @@ extension ISCSITarget {
 
     /// The initiator still has to send data that it has begun to send, or was asked for: RFC 7143 §11.4.2 lets a
     /// response wait for the last of it.
-    func expectsData(_ slot: Int) -> Bool {
+    mutating func expectsData(_ slot: Int) -> Bool {
         let command = commands.pointer(slot)
         return command.pointee.unsolicitedOpen || command.pointee.r2tOutstanding || segmentIsOnItsWay(slot)
     }

@@ -10,6 +10,9 @@ import SAM
 ///
 /// Bytes move without copies where they are many: `receiveTargets` names page pieces for long data segments, and
 /// `transmitSources` names the pages of Data-In beside the headers of the output ring.
+///
+/// Helpers on the path of a command are `mutating` even when they change nothing: to a method that only reads, the
+/// compiler may hand a copy of the whole engine, which costs more than the method.
 package struct ISCSITarget: ~Copyable {
     /// To the driver.
     package var effects = Queue<TransportEffect>(capacity: 256)
@@ -85,9 +88,9 @@ package struct ISCSITarget: ~Copyable {
     package var isRunnable: Bool { !runnable.isEmpty }
 
     /// The connection of a stream, nil when there is none.
-    func connection(_ stream: StreamID) -> Int? { streams[UInt64(stream.raw)].map { Int($0) } }
+    @inline(__always) func connection(_ stream: StreamID) -> Int? { streams[UInt64(stream.raw)].map { Int($0) } }
 
-    func taskKey(_ connection: Int, _ initiatorTaskTag: UInt32) -> UInt64 {
+    @inline(__always) func taskKey(_ connection: Int, _ initiatorTaskTag: UInt32) -> UInt64 {
         UInt64(connection) << 32 | UInt64(initiatorTaskTag)
     }
 

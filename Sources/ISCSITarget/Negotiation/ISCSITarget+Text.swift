@@ -39,6 +39,11 @@ extension ISCSITarget {
     private mutating func composeAnswer(_ index: Int) -> Bool {
         let text = exchanges[index].incoming
         exchanges[index].incoming = []
+        // A new question while the last answer is not fetched would let the answer grow without end.
+        if exchanges[index].sent < exchanges[index].outgoing.count { return false }
+        exchanges[index].outgoing = []
+        exchanges[index].sent = 0
+        var asked = false
         var writer = KeyValueWriter()
         let fine = text.withUnsafeBytes { bytes in
             var reader = KeyValueReader(bytes)
@@ -46,7 +51,10 @@ extension ISCSITarget {
             do {
                 while let pair = try reader.next() {
                     switch TextKey(pair.key) {
-                    case .sendTargets: sendTargets(index, pair.value, &writer)
+                    case .sendTargets:
+                        if asked { return false }
+                        asked = true
+                        sendTargets(index, pair.value, &writer)
                     case .maxRecvDataSegmentLength:
                         guard let length = TextValue.number(pair.value), (512...16_777_215).contains(length) else {
                             return false
@@ -68,8 +76,8 @@ extension ISCSITarget {
         return fine
     }
 
-    /// SendTargets (RFC 7143 §13.3, Appendix C): `All` in a discovery session, one target by its name, or the session's
-    /// own target with an empty value. Another target's name is not answered in a normal session.
+    /// SendTargets (RFC 7143 §13.3, Appendix C): `All` in a discovery session, one target by its name, or the
+    /// session's own target with an empty value. Another target's name is not answered in a normal session.
     private func sendTargets(_ index: Int, _ value: UnsafeRawBufferPointer, _ writer: inout KeyValueWriter) {
         let session = sessions.pointer(Int(connections[index].session))
         let discovery = session.pointee.discovery

@@ -36,7 +36,7 @@ struct LoginNegotiation {
             if !identified, let status = try identify(text) { return status }
             var reader = KeyValueReader(text)
             while let pair = try reader.next() {
-                if let status = negotiate(pair, stage: stage, configuration.limits) { return status }
+                if let status = negotiate(pair, configuration.limits) { return status }
             }
         } catch {
             return .initiatorError
@@ -90,7 +90,7 @@ struct LoginNegotiation {
     }
 
     private mutating func negotiate(
-        _ pair: KeyValueReader.Pair, stage: UInt8, _ limits: ISCSITargetConfiguration.Limits
+        _ pair: KeyValueReader.Pair, _ limits: ISCSITargetConfiguration.Limits
     ) -> LoginStatus? {
         guard let key = TextKey(pair.key) else {
             if pair.value.count > TextLimits.value { return .initiatorError }
@@ -103,7 +103,6 @@ struct LoginNegotiation {
         if seen & bit != 0 { return .initiatorError }
         seen |= bit
         if key.row.rule != .list && pair.value.count > TextLimits.value { return .initiatorError }
-        if key.row.operationalOnly && stage != LoginStage.operationalNegotiation.rawValue { return .initiatorError }
         if key.row.normalSessionOnly && discovery {
             reply.append(key.row.name, "Irrelevant")
             return nil

@@ -1,6 +1,7 @@
 /// A run of bytes in memory that somebody else owns: one element of a gather or scatter list. The layout equals the
 /// kernel's `struct iovec`, so a driver passes a `ByteVector` to the kernel as it is.
 @frozen
+@usableFromInline
 package struct ByteSlice {
     @usableFromInline package var base: UnsafeMutableRawPointer
     @usableFromInline package var count: Int
@@ -12,6 +13,7 @@ package struct ByteSlice {
 
 /// A gather or scatter list of fixed capacity. An engine fills it when its driver asks where to receive, or what to
 /// send; the slices stay valid until the driver has reported the bytes moved (`received`, `transmitted`).
+@usableFromInline
 package struct ByteVector: ~Copyable {
     /// The slices; the first `count` are valid.
     @usableFromInline package let slices: UnsafeMutablePointer<ByteSlice>

@@ -2,6 +2,7 @@ import CISAL
 
 /// CRC32C (Castagnoli), the checksum of iSCSI digests (RFC 7143 §13.1) and of every frame, header and channel frame of
 /// the pair. ISA-L computes it with the CPU's instruction.
+@usableFromInline
 package enum Checksum {
     /// CRC32C of `count` bytes, as a digest carries it (initial value and final inversion applied).
     package static func crc32c(_ base: UnsafeRawPointer, _ count: Int) -> UInt32 {

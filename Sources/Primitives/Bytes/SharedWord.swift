@@ -1,6 +1,7 @@
 import CPrimitives
 
 /// Words of a mapping that two processes share: the seal of a frame header, the window word.
+@usableFromInline
 package enum SharedWord {
     /// Stores `value` after everything that this thread wrote before (release).
     package static func store(_ value: UInt64, at word: UnsafeMutableRawPointer) { gemel_store_release(word, value) }

@@ -1,6 +1,7 @@
 /// Hash index from a 64-bit key to a 32-bit value with a fixed number of places: open addressing, linear probing,
 /// deletion by shifting back. No allocation after `init`, no iteration (so no order that could leak into behaviour).
 @frozen
+@usableFromInline
 package struct KeyIndex: ~Copyable {
     @usableFromInline let keys: UnsafeMutablePointer<UInt64>
     @usableFromInline let values: UnsafeMutablePointer<UInt32>

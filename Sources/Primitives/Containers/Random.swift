@@ -1,5 +1,6 @@
 /// Seeded generator (SplitMix64) for the simulator, tests and workloads. Engines draw nothing: what they need of
 /// chance arrives in an event.
+@usableFromInline
 package struct SeededRandom: RandomNumberGenerator, Sendable {
     @usableFromInline package var state: UInt64
 

@@ -5,6 +5,7 @@
 ///
 /// The view owns nothing. Whoever holds a frame's index must hold it by right (a pin, an operation, a command slot).
 @frozen
+@usableFromInline
 package struct Frames {
     /// First byte of frame 0, aligned to the page.
     @usableFromInline package let base: UnsafeMutableRawPointer
@@ -44,6 +45,7 @@ package struct Frames {
 /// table that the controller owns and its engines see. A list is filled by whoever answers a block request, and is
 /// valid until the request is released.
 @frozen
+@usableFromInline
 package struct PageLists {
     @usableFromInline package let base: UnsafeMutablePointer<FrameIndex>
     @usableFromInline package let count: Int
@@ -64,6 +66,7 @@ package struct PageLists {
 /// `list` and go on through the following frames of that list, each from its first byte. With `list` nil the bytes are
 /// in the one parameter page `parameter`.
 @frozen
+@usableFromInline
 package struct PageRun: Sendable {
     @usableFromInline package var list: Int32
     @usableFromInline package var parameter: FrameIndex

@@ -1,4 +1,5 @@
 /// Index of a page frame in the controller's frame table (`Frames`): own area first, then the mirror area.
+@usableFromInline
 package struct FrameIndex: Hashable, Sendable {
     @usableFromInline package var raw: UInt32
     @inlinable package init(_ raw: UInt32) { self.raw = raw }
@@ -8,6 +9,7 @@ package struct FrameIndex: Hashable, Sendable {
 
 /// Index of a logical unit in the array's description: the same on both controllers, stable while the array lives.
 /// It is not the LUN that a host sees; a target maps LUNs to units.
+@usableFromInline
 package struct UnitIndex: Hashable, Comparable, Sendable {
     @usableFromInline package var raw: UInt16
     @inlinable package init(_ raw: UInt16) { self.raw = raw }
@@ -16,6 +18,7 @@ package struct UnitIndex: Hashable, Comparable, Sendable {
 
 /// Names one byte stream (an iSCSI connection or the channel) between a driver and its controller. The driver
 /// chooses the number, and reuses it only after the controller was told `closed`.
+@usableFromInline
 package struct StreamID: Hashable, Sendable {
     @usableFromInline package var raw: UInt32
     @inlinable package init(_ raw: UInt32) { self.raw = raw }
@@ -23,6 +26,7 @@ package struct StreamID: Hashable, Sendable {
 }
 
 /// Which of the two controllers of a pair.
+@usableFromInline
 package enum ControllerID: UInt8, Sendable, Hashable, CaseIterable {
     case a = 0
     case b = 1
@@ -33,6 +37,7 @@ package enum ControllerID: UInt8, Sendable, Hashable, CaseIterable {
 }
 
 /// Sizes that the whole data path shares.
+@usableFromInline
 package enum PageSize {
     /// Bytes in a page, and in a page frame.
     @inlinable package static var bytes: Int { 4096 }

@@ -2,6 +2,7 @@
 ///
 /// Every engine gets `now` as an argument and never reads a clock. `Instant.never` is later than every real instant
 /// and is what an engine without a deadline answers.
+@usableFromInline
 package struct Instant: Comparable, Hashable, Sendable {
     /// Nanoseconds since the clock's origin.
     @usableFromInline package var nanoseconds: UInt64
@@ -28,6 +29,7 @@ package struct Instant: Comparable, Hashable, Sendable {
 }
 
 /// A length of time in nanoseconds, never negative.
+@usableFromInline
 package struct Interval: Comparable, Hashable, Sendable {
     @usableFromInline package var nanoseconds: UInt64
 
