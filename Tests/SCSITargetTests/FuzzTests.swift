@@ -55,8 +55,8 @@ import Testing
         world.expectIdle()
     }
 
-    /// Everything at once: commands, aborts, losses, recalls, events of the partner, service that comes and goes, answers
-    /// in any order of kinds. At the end nothing is left.
+    /// Everything at once: commands, aborts, losses, recalls, events of the partner, service that comes and goes,
+    /// answers in any order of kinds. At the end nothing is left.
     @Test(arguments: 0..<24 as Range<UInt64>)
     func disorderLeavesNothingBehind(seed: UInt64) {
         var random = SeededRandom(seed: seed &+ 1000)
@@ -88,7 +88,8 @@ import Testing
         switch random.below(24) {
         case 0..<9:
             guard world.commands.count < 30 else { return }
-            let attribute: TaskAttribute = random.chance(1, in: 8) ? .ordered : random.chance(1, in: 8) ? .headOfQueue : .simple
+            let attributes: [TaskAttribute] = [.ordered, .headOfQueue, .aca]
+            let attribute = random.chance(1, in: 4) ? attributes[Int(random.below(3))] : .simple
             _ = world.send(
                 cdb(&random), lun: unit, nexus: Int(random.below(3)), dataIn: Int(random.below(600_000)),
                 out: [UInt8](repeating: 0, count: Int(random.below(600_000))), attribute: attribute)

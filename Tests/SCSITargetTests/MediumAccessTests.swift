@@ -9,8 +9,8 @@ import Testing
 @Suite struct MediumAccessTests {
     /// READ or WRITE (10), by operation code.
     static func cdb10(_ opcode: UInt8, _ address: UInt32, _ blocks: UInt16, flags: UInt8 = 0) -> [UInt8] {
-        [opcode, flags, UInt8(address >> 24), UInt8(address >> 16 & 255), UInt8(address >> 8 & 255), UInt8(address & 255),
-            0, UInt8(blocks >> 8), UInt8(blocks & 255), 0]
+        [opcode, flags] + (0..<4).map { UInt8(truncatingIfNeeded: address >> UInt32(24 - $0 * 8)) }
+            + [0, UInt8(blocks >> 8), UInt8(blocks & 255), 0]
     }
 
     static func cdb16(_ opcode: UInt8, _ address: UInt64, _ blocks: UInt32, flags: UInt8 = 0) -> [UInt8] {
@@ -27,7 +27,8 @@ import Testing
         #expect(world.command([0x08, 0, 0, 9, 1, 0], dataIn: 512).data == Array(world.disks[0][9 * 512..<10 * 512]))
         #expect(world.command([0x08, 0, 0, 0, 0, 0], dataIn: 256 * 512).data.count == 256 * 512)
         #expect(world.command([0xA8, 0, 0, 0, 0, 7, 0, 0, 0, 2, 0, 0], dataIn: 1024).data.count == 1024)
-        #expect(world.command(Self.cdb16(0x88, 1023, 1), dataIn: 512).data == Array(world.disks[0][1023 * 512..<1024 * 512]))
+        let last = world.command(Self.cdb16(0x88, 1023, 1), dataIn: 512)
+        #expect(last.data == Array(world.disks[0][1023 * 512..<1024 * 512]))
         world.expectIdle()
     }
 

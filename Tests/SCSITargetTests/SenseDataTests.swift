@@ -15,14 +15,17 @@ import Testing
 
     /// The rows of `fixtures/sense/sense.txt`: name, then the bytes.
     @Test func senseDataEqualTheirFixtures() throws {
+        let far = SenseData(.mediumError, .unrecoveredReadError, information: 1 << 40)
         let values: [String: (SenseData, Bool)] = [
             "invalid-field-fixed": (.invalidField(inCDB: 7, bit: 5), false),
             "invalid-field-descriptor": (.invalidField(inCDB: 7, bit: 5), true),
             "parameter-list-byte-fixed": (.invalidField(inList: 300), false),
             "unit-attention-fixed": (SenseData(.unitAttention, .asymmetricAccessStateChanged), false),
-            "medium-error-information-fixed": (SenseData(.mediumError, .unrecoveredReadError, information: 0x1234), false),
-            "medium-error-far-fixed": (SenseData(.mediumError, .unrecoveredReadError, information: 1 << 40), false),
-            "medium-error-far-descriptor": (SenseData(.mediumError, .unrecoveredReadError, information: 1 << 40), true),
+            "medium-error-information-fixed": (
+                SenseData(.mediumError, .unrecoveredReadError, information: 0x1234), false
+            ),
+            "medium-error-far-fixed": (far, false),
+            "medium-error-far-descriptor": (far, true),
         ]
         var seen = 0
         for line in try CommandTableTests.fixture("sense/sense.txt").split(separator: "\n") where !line.hasPrefix("#") {

@@ -78,7 +78,9 @@ import Testing
     @Test func tooManyPendingConditionsBecomeOneReset() {
         let world = World()
         world.login()
-        partner(world, (1...5).map { StateBlock.Event(code: 0x3F, qualifier: $0, scope: 0, controller: 0xFF, nexus: 0) })
+        partner(world, (1...5).map {
+            StateBlock.Event(code: 0x3F, qualifier: $0, scope: 0, controller: 0xFF, nexus: 0)
+        })
         #expect(world.command(Self.testUnitReady).code == 0x2900)
         #expect(world.command(Self.testUnitReady).status == .good)
     }
