@@ -1,0 +1,93 @@
+import Foundation
+import SAM
+import SCSIFormats
+import Testing
+
+@testable import SCSITarget
+
+@Suite struct CommandTableTests {
+    /// `fixtures/` of the checkout.
+    static func fixture(_ path: String) throws -> String {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        return try String(contentsOf: root.appendingPathComponent("fixtures/" + path), encoding: .utf8)
+    }
+
+    static func line(_ row: CommandRow) -> String {
+        let usage = (0..<Int(row.length)).map { String(format: "%02X", row.usage[$0]) }.joined(separator: " ")
+        var traits: [String] = []
+        if row.traits.contains(.stateless) { traits.append("stateless") }
+        if row.traits.contains(.attentionExempt) { traits.append("attention-exempt") }
+        if row.traits.contains(.writes) { traits.append("writes") }
+        if row.traits.contains(.pair) { traits.append("pair") }
+        if row.traits.contains(.serviceAction) { traits.append("service-action") }
+        let length = row.lengthField.width == 0 ? "-" : "\(row.lengthField.byte):\(row.lengthField.width)"
+        let fields = [
+            usage.padding(toLength: 48, withPad: " ", startingAt: 0),
+            "\(row.name)".padding(toLength: 44, withPad: " ", startingAt: 0),
+            "\(row.handler)".padding(toLength: 40, withPad: " ", startingAt: 0),
+            length.padding(toLength: 6, withPad: " ", startingAt: 0),
+            "\(row.timeout)".padding(toLength: 4, withPad: " ", startingAt: 0),
+            "\(row.clause)".padding(toLength: 12, withPad: " ", startingAt: 0), traits.joined(separator: " "),
+        ]
+        return fields.joined(separator: " ").trimmingCharacters(in: .whitespaces)
+    }
+
+    @Test func tableEqualsItsGoldenCopy() throws {
+        let golden = try Self.fixture("tables/commands.txt").split(separator: "\n").map(String.init)
+            .filter { !$0.hasPrefix("#") }
+        let present = CommandTable.rows.map(Self.line)
+        #expect(golden.count == present.count)
+        for (expected, row) in zip(golden, present) { #expect(expected == row) }
+    }
+
+    @Test func rowsAreAscendingAndNamedInTheOperationCodes() {
+        var last = -1
+        for row in CommandTable.rows {
+            let key = Int(row.opcode) << 8 | Int(row.serviceAction ?? 0)
+            #expect(key > last, "\(row.name)")
+            last = key
+            #expect(OperationCode(rawValue: row.opcode) != nil, "\(row.name)")
+        }
+        #expect(Set(CommandTable.rows.map(\.opcode)).count == OperationCode.allCases.count)
+    }
+
+    @Test func lengthOfTheCDBFollowsFromTheGroupCode() {
+        for row in CommandTable.rows {
+            let expected = [0: 6, 1: 10, 2: 10, 4: 16, 5: 12][Int(row.opcode >> 5)]
+            #expect(Int(row.length) == expected, "\(row.name)")
+        }
+    }
+
+    @Test func aPortGroupReportExistsOnlyInAPair() {
+        let pair = CommandTable(controllers: 2)
+        let single = CommandTable(controllers: 1)
+        #expect(pair.find(opcode: 0xA3, serviceAction: 0x0A) < 0xFE)
+        #expect(single.find(opcode: 0xA3, serviceAction: 0x0A) == CommandTable.unknownServiceAction)
+        #expect(pair.find(opcode: 0x41, serviceAction: 0) == CommandTable.unknownOpcode)
+    }
+
+    @Test func everyReservedBitIsRefusedWithAPointerToIt() {
+        let world = World()
+        world.login()
+        for row in CommandTable.rows {
+            for byte in 1..<Int(row.length) {
+                for bit in 0..<8 {
+                    var allowed = row.usage[byte]
+                    if byte == 1, row.traits.contains(.serviceAction) { allowed |= 0x1F }
+                    if allowed & 1 << bit != 0 { continue }
+                    var cdb = [UInt8](repeating: 0, count: Int(row.length))
+                    cdb[0] = row.opcode
+                    if let action = row.serviceAction { cdb[1] = UInt8(action) }
+                    cdb[byte] |= 1 << bit
+                    let outcome = world.command(cdb)
+                    #expect(outcome.status == .checkCondition && outcome.code == 0x2400, "\(row.name) \(byte).\(bit)")
+                    guard outcome.sense.count >= 18 else { continue }
+                    #expect(outcome.sense[15] == 0xC8 | UInt8(bit), "\(row.name) \(byte).\(bit)")
+                    #expect(outcome.sense[17] == UInt8(byte), "\(row.name) \(byte).\(bit)")
+                }
+            }
+        }
+        world.expectIdle()
+    }
+}

@@ -1,0 +1,215 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+import Testing
+
+@testable import SCSITarget
+
+// How the miniature transport and memory answer.
+
+extension World {
+    // MARK: Transport
+
+    func perform(_ request: TransportRequest) {
+        switch request {
+        case .sendDataIn(let handle, let run, let offset, let final, let total):
+            guard let command = commands[handle]?.command else { return }
+            precondition(Int(offset) == outcomes[handle]?.data.count ?? 0 || offset >= command.dataInLength)
+            let bytes = Array(bytes(run).prefix(max(0, Int(command.dataInLength) - Int(offset))))
+            outcomes[handle]?.data += bytes
+            if final {
+                outcomes[handle]?.status = .good
+                outcomes[handle]?.total = total
+                outcomes[handle]?.lastWords += 1
+            }
+            indicate(.dataInDelivered(handle))
+        case .receiveDataOut(let handle, let run, let offset):
+            guard let data = commands[handle]?.dataOut else { return }
+            precondition(Int(offset) + Int(run.count) <= data.count, "more Data-Out was wanted than offered")
+            store(Array(data[Int(offset)..<Int(offset) + Int(run.count)]), in: run)
+            indicate(.dataOutReceived(handle))
+        case .sendCommandComplete(let handle, let status, let sense, let total):
+            outcomes[handle]?.status = status
+            outcomes[handle]?.sense = bytes(sense)
+            outcomes[handle]?.total = total
+            finish(handle)
+        case .commandEnded(let handle): finish(handle)
+        case .taskManagementFunctionExecuted(let request, let response):
+            #expect(management[request] == nil, "a task management request was answered twice")
+            management[request] = response
+        }
+    }
+
+    private func finish(_ handle: CommandHandle) {
+        outcomes[handle]?.lastWords += 1
+        outcomes[handle]?.ended = true
+        commands[handle] = nil
+        heldTransport.removeAll { Self.handle(of: $0) == handle }
+    }
+
+    private func indicate(_ indication: TransportIndication) {
+        if holdTransport { heldTransport.append(indication) } else { deliver(indication) }
+    }
+
+    /// Gives a confirmation; the last Data-In's ends the command.
+    func deliver(_ indication: TransportIndication) {
+        server.handle(indication, at: now)
+        guard case .dataInDelivered(let handle) = indication, outcomes[handle]?.lastWords == 1 else { return }
+        outcomes[handle]?.ended = true
+        commands[handle] = nil
+    }
+
+    func bytes(_ run: PageRun) -> [UInt8] {
+        var all: [UInt8] = []
+        while all.count < Int(run.count) {
+            let piece = run.piece(at: all.count, frames: frames, lists: lists)
+            all += UnsafeRawBufferPointer(start: piece.base, count: piece.count)
+        }
+        return all
+    }
+
+    func store(_ bytes: [UInt8], in run: PageRun) {
+        var position = 0
+        while position < bytes.count {
+            let piece = run.piece(at: position, frames: frames, lists: lists)
+            let count = min(piece.count, bytes.count - position)
+            bytes[position..<position + count].withUnsafeBytes {
+                if let base = $0.baseAddress { piece.base.copyMemory(from: base, byteCount: count) }
+            }
+            position += count
+        }
+    }
+
+    // MARK: Memory
+
+    func perform(_ request: BlockRequest) {
+        switch request {
+        case .read(let token, let unit, let extent, let sequential):
+            reads.append((extent, sequential))
+            begin(Int(token.slot), Int(unit.raw), extent, isWrite: false)
+            answerOrHold(request)
+        case .prepareWrite(let token, let unit, let extent):
+            begin(Int(token.slot), Int(unit.raw), extent, isWrite: true)
+            answerOrHold(request)
+        case .commitWrite(let token, let durable):
+            let slot = Int(token.slot)
+            precondition(operations[slot]?.isWrite == true && operations[slot]?.answered == true)
+            operations[slot]?.committing = true
+            durables.append(durable)
+            answerOrHold(request)
+        case .synchronize(let token, let unit, let extent):
+            begin(Int(token.slot), Int(unit.raw), extent, isWrite: false, synchronizing: true)
+            answerOrHold(request)
+        case .release(let token): release(Int(token.slot))
+        case .wantState, .wantStateWrite, .commitState:
+            requests.append("\(request)".split(separator: "(")[0].description)
+            if holdState { heldState.append(request) } else { answerState(request) }
+        case .returnState(let unit):
+            requests.append("returnState")
+            #expect(granted.remove(Int(unit.raw)) != nil, "a state pointer was returned that was not granted")
+        }
+    }
+
+    private func begin(_ slot: Int, _ unit: Int, _ extent: BlockExtent, isWrite: Bool, synchronizing: Bool = false) {
+        precondition(operations[slot] == nil, "a second operation with one token")
+        precondition(synchronizing || extent.pageCount <= PageSize.operationPages && extent.count > 0)
+        precondition(extent.end <= UInt64(disks[unit].count / 512), "an extent beyond the unit")
+        operations[slot] = Operation(
+            extent: extent, unit: unit, frames: [], answered: false, isWrite: isWrite, committing: false,
+            synchronizing: synchronizing)
+    }
+
+    private func answerOrHold(_ request: BlockRequest) {
+        if holdBlocks { heldBlocks.append(request) } else { answer(request) }
+    }
+
+    private func end(_ slot: Int) {
+        if let operation = operations.removeValue(forKey: slot) { freeFrames += operation.frames }
+    }
+
+    private func release(_ slot: Int) {
+        guard let operation = operations[slot] else { return }
+        let unanswered = !operation.answered || operation.committing
+        end(slot)
+        heldBlocks.removeAll { Self.slot(of: $0) == slot }
+        if unanswered { server.handle(.completed(BlockToken(slot: slot), .aborted), at: now) }
+    }
+
+    static func slot(of request: BlockRequest) -> Int? {
+        switch request {
+        case .read(let token, _, _, _), .prepareWrite(let token, _, _), .commitWrite(let token, _),
+            .release(let token), .synchronize(let token, _, _):
+            Int(token.slot)
+        case .wantState, .returnState, .wantStateWrite, .commitState: nil
+        }
+    }
+
+    /// Answers a block request, with `fault` if that is set.
+    func answer(_ request: BlockRequest) {
+        guard let slot = Self.slot(of: request), let operation = operations[slot] else { return }
+        let token = BlockToken(slot: slot)
+        if let fault {
+            end(slot)
+            server.handle(.completed(token, fault), at: now)
+            return
+        }
+        if operation.synchronizing {
+            end(slot)
+            server.handle(.completed(token, nil), at: now)
+        } else if operation.committing {
+            let run = run(of: slot)
+            let bytes = bytes(run)
+            let start = Int(operation.extent.start) * 512
+            disks[operation.unit].replaceSubrange(start..<start + bytes.count, with: bytes)
+            end(slot)
+            server.handle(.completed(token, nil), at: now)
+        } else {
+            for index in 0..<operation.extent.pageCount {
+                let frame = freeFrames.removeLast()
+                operations[slot]?.frames.append(frame)
+                lists[slot][index] = FrameIndex(frame)
+            }
+            operations[slot]?.answered = true
+            let run = run(of: slot)
+            if !operation.isWrite {
+                let start = Int(operation.extent.start) * 512
+                store(Array(disks[operation.unit][start..<start + Int(run.count)]), in: run)
+            }
+            server.handle(.pagesReady(token, run), at: now)
+        }
+    }
+
+    private func run(of slot: Int) -> PageRun {
+        let extent = operations[slot]?.extent ?? BlockExtent(start: 0, count: 0)
+        return PageRun(list: slot, offset: extent.leadingSectors * 512, count: Int(extent.count) * 512)
+    }
+
+    func answerState(_ request: BlockRequest) {
+        switch request {
+        case .wantState(let unit):
+            granted.insert(Int(unit.raw))
+            server.handle(.stateGranted(unit, FrameIndex(stateFrames[Int(unit.raw)])), at: now)
+        case .wantStateWrite(let unit):
+            granted.remove(Int(unit.raw))
+            server.handle(.stateWritable(unit, FrameIndex(stateFrames[Int(unit.raw)])), at: now)
+        case .commitState(let unit): server.handle(.stateCommitted(unit, fault), at: now)
+        case .read, .prepareWrite, .commitWrite, .release, .synchronize, .returnState: break
+        }
+    }
+
+    /// Nothing is left: no slot, no operation, no frame.
+    func expectIdle(_ comment: Comment? = nil) {
+        #expect(server.commandsUnderWay == 0, comment)
+        #expect(operations.isEmpty, comment)
+        #expect(freeFrames.count == Self.frameCount - disks.count, comment)
+        #expect(commands.isEmpty, comment)
+        #expect(server.management.count == 0 && server.changes.count == 0, comment)
+        for unit in 0..<server.units.capacity {
+            #expect(server.units[unit].executing == 0 && server.units[unit].live == 0, comment)
+            #expect(server.units[unit].liveHead == 0 && server.units[unit].liveOrdered == 0, comment)
+            #expect(server.units[unit].firstWaiting < 0, comment)
+        }
+        for (handle, outcome) in outcomes { #expect(outcome.lastWords == 1, "command \(handle.raw): \(outcome)") }
+    }
+}
