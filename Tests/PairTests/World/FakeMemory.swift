@@ -68,11 +68,13 @@ final class FakeMemory {
         case .agreeHeaders: send(.readHeader)
         case .serve(let now):
             isFrozen = false
+            // A member registers its key anew.
+            if now.paired, now.serving { isFenced = false }
             isQuiet = !now.serving
             quiesceAsked = false
             if now.epoch != condition.epoch, now.paired != condition.paired { abandonWrite() }
             condition = now
-            if !now.paired { writeSoon() } else { writeSoon() }
+            writeSoon()
         case .catchUp:
             catchingUp = true
             send(.writePage)
