@@ -30,6 +30,10 @@ package struct PairConfiguration: Sendable {
     package var memoryIsFresh = false
     /// The content cannot be trusted (pair-rules 4).
     package var memoryIsLost = false
+    /// This boot of the host; the partner's memory is adopted only if it was last used in the same boot …
+    package var bootID: WitnessRecord.MemoryID = .none
+    /// … or if its place is declared safe against power loss.
+    package var partnerMemoryIsDurable = false
     /// Epoch in the superblock: a record with a lower one is refused.
     package var epochKnown: UInt32 = 0
     /// Lineage in the superblock; 0 for none. A record with another one is refused.

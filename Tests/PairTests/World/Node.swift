@@ -26,6 +26,8 @@ final class Node {
     var stopped = false
     var windowWord: UInt64 = 0
     var logs: [PairLog] = []
+    /// What matters of the effects of all lives, in order.
+    var acts: [String] = []
 
     // What outlives it.
     var superblock = Superblock()
@@ -54,6 +56,7 @@ final class Node {
     var isAlive: Bool { engine != nil }
     var local: Instant { Instant(nanoseconds: offset + UInt64(Double(world.now) * drift)) }
     var condition: ServiceCondition { engine?.condition ?? .stopped }
+    var snapshot: PairSnapshot? { engine?.snapshot() }
     var stateName: String { engine?.state.name ?? "dead" }
     var state: PairState? { engine?.state }
     /// Hosts may get an answer at this moment. A stopped process counts: it may be about to answer.
@@ -75,6 +78,8 @@ final class Node {
         configuration.partnerOnThisHost = world.options.oneHost
         configuration.memoryIsFresh = memoryIsFresh
         configuration.memoryID = superblock.memoryID
+        configuration.bootID = world.bootID
+        configuration.memoryIsLost = !memoryIsFresh && superblock.bootID != world.bootID
         configuration.epochKnown = superblock.epoch
         configuration.lineageKnown = superblock.lineage
         adjust(&configuration)
@@ -157,7 +162,35 @@ final class Node {
         }
     }
 
+    /// An effect in one word, nil for those that scenarios do not ask about.
+    private func word(_ effect: PairEffect) -> String? {
+        switch effect {
+        case .witnessSwap(_, let record): "swap \(record.state)\(record.dirty ? "" : " clean")"
+        case .fencePartner: "fence"
+        case .adoptPartnerMemory: "lock partner's memory"
+        case .releasePartnerMemory: "release partner's memory"
+        case .setWindowWord(let word): word == 0 ? "word closed" : "word open"
+        case .superblockChanged: "superblock"
+        case .order(let order):
+            switch order {
+            case .freeze: "freeze"
+            case .adoptMirror: "adopt mirror"
+            case .adoptForeign: "adopt foreign"
+            case .agreeHeaders: "agree"
+            case .serve(let condition): condition.serving ? "serve" : "serve none"
+            case .catchUp: "catch up"
+            case .abandonCatchUp: "abandon"
+            case .quiesce: "quiesce"
+            case .drain: "drain"
+            case .void: "void"
+            case .channelUp, .channelDown, .window: nil
+            }
+        default: nil
+        }
+    }
+
     private func perform(_ effect: PairEffect) {
+        if let word = word(effect), acts.last != word { acts.append(word) }
         switch effect {
         case .transmit(let stream):
             for link in world.links where link.stream(of: self) == stream { link.transmit(self, stream) }
@@ -194,6 +227,7 @@ final class Node {
             superblock.lineage = lineage
             superblock.controller = UInt32(id.rawValue)
             superblock.pairID = 77
+            superblock.bootID = world.bootID
             superblock.frames = UInt32(Self.layout.frames)
             superblock.mirrorFrames = UInt32(Self.layout.mirrorFrames)
             superblock.encode(to: region)
