@@ -230,7 +230,9 @@ private let millisecond: UInt64 = 1_000_000
             expectSound(world)
             world.run(for: millisecond)
             world.nodes.forEach { $0.start() }
-            #expect(world.run(for: 5 * second) { world.bothPaired })
+            #expect(world.run(for: 2 * second) { world.bothPaired })
+            // Neither ended the other, though one of them had to fence.
+            #expect(world.nodes.map(\.life) == [2, 2])
         }
     }
 
