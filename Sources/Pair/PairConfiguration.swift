@@ -70,7 +70,8 @@ enum PairTimes {
     static var waitingRead: Interval { .milliseconds(500) }
     /// Serving, the record is read this often (status says whether the witness is there).
     static var servingRead: Interval { .seconds(5) }
-    /// A controller that starts as solo lets a partner that starts as well say that it holds nothing, before it ends it.
+    /// A controller that starts as solo lets a partner that starts as well say that it holds nothing, before it is
+    /// ended.
     static var fenceGrace: Interval { .milliseconds(300) }
     /// Pause between attempts to end the partner, to open the window, to get the partner's memory.
     static var fenceRetry: Interval { .milliseconds(200) }

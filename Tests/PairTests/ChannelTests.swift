@@ -430,7 +430,8 @@ final class ChannelBench {
             switch name {
             case "channel-hello":
                 var hello = ChannelHello(
-                    controller: .b, pairID: 0x1122_3344_5566_7788, incarnation: 3, memoryID: .init(high: 0xAA, low: 0xBB))
+                    controller: .b, pairID: 0x1122_3344_5566_7788, incarnation: 3,
+                    memoryID: .init(high: 0xAA, low: 0xBB))
                 hello.epoch = 5
                 hello.connection = 2
                 for index in 0..<32 { hello.nonce[index] = UInt8(index) }
