@@ -66,7 +66,8 @@ final class Node {
 
     func start() {
         guard engine == nil, refusal == nil else { return }
-        if isLockedByPartner {
+        // The process before has ended when the kernel has finished its writes.
+        if isLockedByPartner || memory.deviceWrites > 0 {
             world.schedule(after: 100_000_000) { self.start() }
             return
         }
@@ -103,8 +104,16 @@ final class Node {
         memory.died()
         for link in world.links where link.streams[index] != nil { link.reset() }
         world.links.removeAll { !$0.isOpen }
-        if world.options.oneHost { partner.later(life: partner.life) { $0.call(.partnerEnded) } }
+        if world.options.oneHost { tellEnded() }
         if restartAllowed, refusal == nil, !stopped { restartLater() }
+    }
+
+    /// The partner's driver sees the end of a process when the kernel has finished its writes.
+    private func tellEnded() {
+        partner.later(life: partner.life) { [self] node in
+            if isAlive { return }
+            if memory.deviceWrites > 0 { tellEnded() } else { node.call(.partnerEnded) }
+        }
     }
 
     func restartLater() {
@@ -316,20 +325,22 @@ final class Node {
         soon { node in
             node.world.note("\(node.id) fences")
             let other = node.partner
-            if node.world.options.oneHost {
-                other.die()
-            } else {
-                other.memory.isFenced = true
-            }
-            let proof = !node.world.random.chance(1, in: 5)
-            node.soon { $0.call(.fenced(proof)) }
+            if node.world.options.oneHost { other.die() } else { other.memory.isFenced = true }
+            node.proveFence()
+        }
+    }
+
+    private func proveFence() {
+        soon { node in
+            let writes = node.world.options.oneHost && node.partner.memory.deviceWrites > 0
+            node.call(.fenced(!writes && !node.world.random.chance(1, in: 5)))
         }
     }
 
     private func adoptPartnerMemory() {
         soon { node in
             let other = node.partner
-            guard node.world.options.oneHost, !other.isAlive else {
+            guard node.world.options.oneHost, !other.isAlive, other.memory.deviceWrites == 0 else {
                 node.call(.partnerMemory(nil, nil))
                 return
             }

@@ -127,8 +127,8 @@ final class World {
             let (a, b) = (servers[0].condition, servers[1].condition)
             if !a.paired || !b.paired { violations.append("two servers: \(a) \(b)") }
         }
-        for node in servers where max(node.memory.held, device) < acknowledged {
-            violations.append("\(node.id) serves \(max(node.memory.held, device)), acknowledged \(acknowledged)")
+        for node in servers where node.memory.visible < acknowledged {
+            violations.append("\(node.id) serves \(node.memory.visible), acknowledged \(acknowledged)")
         }
         var safe = device
         for node in nodes where node.superblock.memoryID != .none {
