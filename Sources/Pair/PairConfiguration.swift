@@ -30,6 +30,10 @@ package struct PairConfiguration: Sendable {
     package var memoryIsFresh = false
     /// The content cannot be trusted (pair-rules 4).
     package var memoryIsLost = false
+    /// This boot of the host; the partner's memory is adopted only if it was last used in the same boot …
+    package var bootID: WitnessRecord.MemoryID = .none
+    /// … or if its place is declared safe against power loss.
+    package var partnerMemoryIsDurable = false
     /// Epoch in the superblock: a record with a lower one is refused.
     package var epochKnown: UInt32 = 0
     /// Lineage in the superblock; 0 for none. A record with another one is refused.
@@ -66,6 +70,9 @@ enum PairTimes {
     static var waitingRead: Interval { .milliseconds(500) }
     /// Serving, the record is read this often (status says whether the witness is there).
     static var servingRead: Interval { .seconds(5) }
+    /// A controller that starts as solo lets a partner that starts as well say that it holds nothing, before it is
+    /// ended.
+    static var fenceGrace: Interval { .milliseconds(300) }
     /// Pause between attempts to end the partner, to open the window, to get the partner's memory.
     static var fenceRetry: Interval { .milliseconds(200) }
     static var windowRetry: Interval { .seconds(1) }

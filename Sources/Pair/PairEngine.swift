@@ -8,9 +8,9 @@ import Primitives
 /// allows with what is known, until nothing more follows. So an event that comes twice, late, or in another order
 /// changes nothing that was decided rightly.
 ///
-///     streams ──▶ Channel ──▶ frames ──▶ announcements, leases, messages for Memory
-///     witness ──▶ record  ──▶ absorb ──▶ state                     │
-///     driver  ──▶ facts ───────────────▶ advance ──▶ orders ──▶ Memory, window, fence, witness
+///     streams -> Channel -> frames -> announcements, leases, messages for Memory
+///     witness -> record  -> absorb -> state
+///     driver  -> facts   -> advance -> orders to Memory, window, fence, witness
 package struct PairEngine: ~Copyable {
     package let configuration: PairConfiguration
     /// What the controller must do, in order; it empties this after each call.

@@ -141,8 +141,10 @@ extension PairEngine {
         start.adoption = .held
         let superblock = Superblock(decoding: base)
         let named = record?.member(other).memory ?? .none
+        // After a power cycle the mapping's pages may be of any age, whatever their checksums say (pair-rules 4).
         let isNamed = superblock.map {
-            $0.memoryID == named && $0.pairID == configuration.pairID
+            ($0.bootID == configuration.bootID || configuration.partnerMemoryIsDurable)
+                && $0.memoryID == named && $0.pairID == configuration.pairID
                 && $0.controller == UInt32(other.rawValue) && Int($0.frames) == layout.frames
                 && Int($0.mirrorFrames) == layout.mirrorFrames
         }

@@ -21,7 +21,9 @@ extension PairEngine {
     mutating func becomeTakingOver(at now: Instant) {
         takeover = TakeoverProgress()
         takeover.clean = state == .paired && leave.phase == .swapping
-        takeover.fenceAt = now
+        // A partner that was seen to have ended may be starting again by now, as we are.
+        let mayBeStarting = state == .starting && configuration.partnerOnThisHost
+        takeover.fenceAt = mayBeStarting ? now + PairTimes.fenceGrace : now
         become(.takingOver, at: now)
         closeWindow()
         acceptedEpoch = epoch

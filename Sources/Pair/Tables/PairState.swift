@@ -41,16 +41,15 @@ package enum PairState: UInt8, Sendable, CaseIterable {
     ///     solo              -     CAS won     -          -        -      -        any
     ///     joining        broken   CAS seen    -          -        -      -        any
     package func mayBecome(_ next: PairState) -> Bool {
-        switch (self, next) {
-        case (.stopped, _): false
-        case (_, .stopped): true
-        case (.starting, .paired), (.starting, .takingOver), (.starting, .joining): true
-        case (.paired, .candidate), (.paired, .takingOver): true
-        case (.candidate, .takingOver): true
-        case (.takingOver, .solo): true
-        case (.solo, .paired): true
-        case (.joining, .starting), (.joining, .paired): true
-        default: false
+        if next == .stopped { return self != .stopped }
+        return switch self {
+        case .starting: next == .paired || next == .takingOver || next == .joining
+        case .paired: next == .candidate || next == .takingOver
+        case .candidate: next == .takingOver
+        case .takingOver: next == .solo
+        case .solo: next == .paired
+        case .joining: next == .starting || next == .paired
+        case .stopped: false
         }
     }
 

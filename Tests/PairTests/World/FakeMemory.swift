@@ -9,13 +9,18 @@ final class FakeMemory {
     unowned let node: Node
     /// The version in the memory file; survives the process.
     var held: UInt64 = 0
+    /// … is not on the device yet, as far as this memory knows.
+    private(set) var isDirty = false
+    /// What a host reads here.
+    var visible: UInt64 { held > 0 ? held : world.device }
     /// Two hosts: the device takes no write of this life any more.
     var isFenced = false
 
     private var condition = ServiceCondition.stopped
     private var isFrozen = true
     private var isQuiet = true
-    private var deviceWrites = 0
+    /// In the kernel: they land even if the process is stopped or dead, unless the device fences them.
+    private(set) var deviceWrites = 0
     private var catchingUp = false
     /// Messages without answer, sent again when the channel is up.
     private var unanswered: [PagingMessage] = []
@@ -30,6 +35,7 @@ final class FakeMemory {
 
     func restarted() {
         isFenced = false
+        if world.lock?.node == node.index { world.lock = nil }
         condition = .stopped
         isFrozen = true
         isQuiet = true
@@ -39,10 +45,8 @@ final class FakeMemory {
         quiesceAsked = false
     }
 
-    func died() {
-        write = nil
-        if world.lock?.node == node.index { world.lock = nil }
-    }
+    /// A lock stays with the dead until its epoch is over.
+    func died() { write = nil }
 
     private func report(_ report: MembershipReport) {
         let delay = world.random.chance(1, in: 10) ? world.random.below(300_000_000) : world.random.below(5_000_000)
@@ -60,19 +64,21 @@ final class FakeMemory {
         case .adoptMirror:
             unanswered = []
             abandonWrite()
-            if let lock = world.lock, lock.node != node.index { world.lock = nil }
-            report(.mirrorAdopted(pages: 1))
+            adoptMirror()
         case .adoptForeign:
-            held = max(held, node.partner.memory.held)
+            hold(node.partner.memory.held, dirty: node.partner.memory.isDirty)
             report(.foreignAdopted(pages: 1))
         case .agreeHeaders: send(.readHeader)
         case .serve(let now):
             isFrozen = false
+            // A member registers its key anew.
+            if now.paired, now.serving { isFenced = false }
             isQuiet = !now.serving
             quiesceAsked = false
             if now.epoch != condition.epoch, now.paired != condition.paired { abandonWrite() }
             condition = now
-            if !now.paired { writeSoon() } else { writeSoon() }
+            writeSoon()
+            destageSoon()
         case .catchUp:
             catchingUp = true
             send(.writePage)
@@ -85,13 +91,23 @@ final class FakeMemory {
             isQuiet = true
             quiesceAsked = true
             quiesced()
-        case .drain:
-            deviceWrite(held) { $0.report(.drained) }
+        case .drain: drain()
         case .void:
             held = 0
+            isDirty = false
             unanswered = []
         case .channelUp: for message in unanswered { post(message) }
         case .channelDown, .window: break
+        }
+    }
+
+    /// The newest version wins; that of an evicted page is none.
+    private func hold(_ version: UInt64, dirty: Bool) {
+        if version > held {
+            held = version
+            isDirty = dirty
+        } else if version == held, !dirty {
+            isDirty = false
         }
     }
 
@@ -108,6 +124,7 @@ final class FakeMemory {
         var message = PagingMessage(kind)
         message.request = request
         message.argument = held
+        message.argument2 = isDirty ? 1 : 0
         if kind == .writePage { message.dataLength = UInt32(world.random.below(4096)) }
         unanswered.append(message)
         post(message)
@@ -135,9 +152,10 @@ final class FakeMemory {
             answered(message)
             return
         }
-        held = max(held, message.argument)
+        hold(message.argument, dirty: message.argument2 == 1)
         var answer = message.answer(.done)
         answer.argument = held
+        answer.argument2 = isDirty ? 1 : 0
         post(answer)
     }
 
@@ -145,7 +163,7 @@ final class FakeMemory {
         guard let index = unanswered.firstIndex(where: { $0.request == message.request }) else { return }
         unanswered.remove(at: index)
         if message.kind == .readHeader {
-            held = max(held, message.argument)
+            hold(message.argument, dirty: message.argument2 == 1)
             report(.headersAgreed)
             return
         }
@@ -169,11 +187,11 @@ final class FakeMemory {
     }
 
     private func beginWrite() {
-        guard mayServe, write == nil, world.lock == nil else { return }
+        guard mayServe, write == nil, deviceWrites == 0, take() else { return }
         let version = world.nextVersion
         world.nextVersion += 1
-        world.lock = (node.index, node.life)
         held = version
+        isDirty = true
         if condition.paired {
             write = (version, true, false)
             send(.writePage)
@@ -195,18 +213,92 @@ final class FakeMemory {
 
     private func abandonWrite() {
         write = nil
-        if let lock = world.lock, lock.node == node.index { world.lock = nil }
+        release()
     }
 
-    /// A write to the shared device: it lands even if the process is stopped meanwhile, unless it was fenced. A
-    /// process that ends waits for it, as the kernel does.
+    // MARK: The page's lock and its device
+
+    private func take() -> Bool {
+        guard world.lock == nil else { return false }
+        world.lock = (node.index, node.life)
+        return true
+    }
+
+    private func release() {
+        if let lock = world.lock, lock == (node.index, node.life), deviceWrites == 0 { world.lock = nil }
+    }
+
+    private func soon(_ delay: UInt64, _ action: @escaping (FakeMemory) -> Void) {
+        node.soon(after: delay) { action($0.memory) }
+    }
+
+    /// The mirror area is ours, and every lock of the partner void, when our own writes have landed.
+    private func adoptMirror() {
+        if deviceWrites > 0 {
+            soon(1_000_000) { $0.adoptMirror() }
+            return
+        }
+        world.lock = nil
+        report(.mirrorAdopted(pages: 1))
+    }
+
+    private func drain() {
+        if !isDirty, deviceWrites == 0 {
+            report(.drained)
+        } else {
+            if deviceWrites == 0, take() { deviceWrite(held) { $0.release() } }
+            soon(1_000_000) { $0.drain() }
+        }
+    }
+
+    private func destageSoon() {
+        soon(world.random.below(50_000_000)) { $0.beginDestage() }
+    }
+
+    /// Decides to destage, and submits a moment later without a look at anything: the process may have been stopped
+    /// in between.
+    private func beginDestage() {
+        guard mayServe, !condition.joining else { return }
+        if !condition.paired, world.random.chance(1, in: 2) { report(.dirty(isDirty)) }
+        guard deviceWrites == 0, write == nil, take() else { return }
+        if !isDirty {
+            // A clean page may go, on both sides or on one.
+            if world.random.chance(1, in: 2) { held = 0 }
+            release()
+            return
+        }
+        let version = held
+        soon(world.random.below(2_000_000)) { memory in
+            if memory.isFrozen {
+                memory.release()
+                return
+            }
+            memory.deviceWrite(version) { $0.release() }
+        }
+    }
+
+    /// The process that wrote learns it, and tells the partner while both are members.
+    private func destaged(_ version: UInt64, _ life: UInt64) {
+        guard node.life == life, node.isAlive, !node.isPaused else { return }
+        if held == version { isDirty = false }
+        let partner = node.partner
+        if condition.paired, mayServe, partner.isAlive, partner.condition.epoch == condition.epoch,
+            partner.memory.held == version
+        {
+            partner.memory.isDirty = false
+        }
+    }
+
+    /// A write to the shared device.
     private func deviceWrite(_ version: UInt64, _ done: @escaping (FakeMemory) -> Void) {
         let life = node.life
         deviceWrites += 1
         world.schedule(after: world.random.below(3_000_000)) { [self] in
             deviceWrites -= 1
-            if isFenced || node.life != life || !node.isAlive { return }
-            world.device = max(world.device, version)
+            if isFenced { return }
+            if version < world.device { world.violations.append("the device went back to \(version)") }
+            world.device = version
+            destaged(version, life)
             node.later(life: life) { node in
                 done(node.memory)
                 node.memory.quiesced()

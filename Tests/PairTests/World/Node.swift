@@ -26,6 +26,8 @@ final class Node {
     var stopped = false
     var windowWord: UInt64 = 0
     var logs: [PairLog] = []
+    /// What matters of the effects of all lives, in order.
+    var acts: [String] = []
 
     // What outlives it.
     var superblock = Superblock()
@@ -54,6 +56,7 @@ final class Node {
     var isAlive: Bool { engine != nil }
     var local: Instant { Instant(nanoseconds: offset + UInt64(Double(world.now) * drift)) }
     var condition: ServiceCondition { engine?.condition ?? .stopped }
+    var snapshot: PairSnapshot? { engine?.snapshot() }
     var stateName: String { engine?.state.name ?? "dead" }
     var state: PairState? { engine?.state }
     /// Hosts may get an answer at this moment. A stopped process counts: it may be about to answer.
@@ -63,7 +66,8 @@ final class Node {
 
     func start() {
         guard engine == nil, refusal == nil else { return }
-        if isLockedByPartner {
+        // The process before has ended when the kernel has finished its writes.
+        if isLockedByPartner || memory.deviceWrites > 0 {
             world.schedule(after: 100_000_000) { self.start() }
             return
         }
@@ -75,6 +79,8 @@ final class Node {
         configuration.partnerOnThisHost = world.options.oneHost
         configuration.memoryIsFresh = memoryIsFresh
         configuration.memoryID = superblock.memoryID
+        configuration.bootID = world.bootID
+        configuration.memoryIsLost = !memoryIsFresh && superblock.bootID != world.bootID
         configuration.epochKnown = superblock.epoch
         configuration.lineageKnown = superblock.lineage
         adjust(&configuration)
@@ -98,8 +104,16 @@ final class Node {
         memory.died()
         for link in world.links where link.streams[index] != nil { link.reset() }
         world.links.removeAll { !$0.isOpen }
-        if world.options.oneHost { partner.later(life: partner.life) { $0.call(.partnerEnded) } }
+        if world.options.oneHost { tellEnded() }
         if restartAllowed, refusal == nil, !stopped { restartLater() }
+    }
+
+    /// The partner's driver sees the end of a process when the kernel has finished its writes.
+    private func tellEnded() {
+        partner.later(life: partner.life) { [self] node in
+            if isAlive { return }
+            if memory.deviceWrites > 0 { tellEnded() } else { node.call(.partnerEnded) }
+        }
     }
 
     func restartLater() {
@@ -157,7 +171,35 @@ final class Node {
         }
     }
 
+    /// An effect in one word, nil for those that scenarios do not ask about.
+    private func word(_ effect: PairEffect) -> String? {
+        switch effect {
+        case .witnessSwap(_, let record): "swap \(record.state)\(record.dirty ? "" : " clean")"
+        case .fencePartner: "fence"
+        case .adoptPartnerMemory: "lock partner's memory"
+        case .releasePartnerMemory: "release partner's memory"
+        case .setWindowWord(let word): word == 0 ? "word closed" : "word open"
+        case .superblockChanged: "superblock"
+        case .order(let order):
+            switch order {
+            case .freeze: "freeze"
+            case .adoptMirror: "adopt mirror"
+            case .adoptForeign: "adopt foreign"
+            case .agreeHeaders: "agree"
+            case .serve(let condition): condition.serving ? "serve" : "serve none"
+            case .catchUp: "catch up"
+            case .abandonCatchUp: "abandon"
+            case .quiesce: "quiesce"
+            case .drain: "drain"
+            case .void: "void"
+            case .channelUp, .channelDown, .window: nil
+            }
+        default: nil
+        }
+    }
+
     private func perform(_ effect: PairEffect) {
+        if let word = word(effect), acts.last != word { acts.append(word) }
         switch effect {
         case .transmit(let stream):
             for link in world.links where link.stream(of: self) == stream { link.transmit(self, stream) }
@@ -194,6 +236,7 @@ final class Node {
             superblock.lineage = lineage
             superblock.controller = UInt32(id.rawValue)
             superblock.pairID = 77
+            superblock.bootID = world.bootID
             superblock.frames = UInt32(Self.layout.frames)
             superblock.mirrorFrames = UInt32(Self.layout.mirrorFrames)
             superblock.encode(to: region)
@@ -282,20 +325,22 @@ final class Node {
         soon { node in
             node.world.note("\(node.id) fences")
             let other = node.partner
-            if node.world.options.oneHost {
-                other.die()
-            } else {
-                other.memory.isFenced = true
-            }
-            let proof = !node.world.random.chance(1, in: 5)
-            node.soon { $0.call(.fenced(proof)) }
+            if node.world.options.oneHost { other.die() } else { other.memory.isFenced = true }
+            node.proveFence()
+        }
+    }
+
+    private func proveFence() {
+        soon { node in
+            let writes = node.world.options.oneHost && node.partner.memory.deviceWrites > 0
+            node.call(.fenced(!writes && !node.world.random.chance(1, in: 5)))
         }
     }
 
     private func adoptPartnerMemory() {
         soon { node in
             let other = node.partner
-            guard node.world.options.oneHost, !other.isAlive else {
+            guard node.world.options.oneHost, !other.isAlive, other.memory.deviceWrites == 0 else {
                 node.call(.partnerMemory(nil, nil))
                 return
             }

@@ -46,6 +46,8 @@ final class World {
     var device: UInt64 = 0
     var acknowledged: UInt64 = 0
     var nextVersion: UInt64 = 1
+    /// Another one after a power cycle of the one host.
+    var bootID = WitnessRecord.MemoryID(high: 1, low: 1)
     var lock: (node: Int, life: UInt64)?
 
     init(seed: UInt64, options: Options = Options()) {
@@ -125,8 +127,8 @@ final class World {
             let (a, b) = (servers[0].condition, servers[1].condition)
             if !a.paired || !b.paired { violations.append("two servers: \(a) \(b)") }
         }
-        for node in servers where max(node.memory.held, device) < acknowledged {
-            violations.append("\(node.id) serves \(max(node.memory.held, device)), acknowledged \(acknowledged)")
+        for node in servers where node.memory.visible < acknowledged {
+            violations.append("\(node.id) serves \(node.memory.visible), acknowledged \(acknowledged)")
         }
         var safe = device
         for node in nodes where node.superblock.memoryID != .none {
@@ -136,6 +138,9 @@ final class World {
         }
         if safe < acknowledged { violations.append("acknowledged \(acknowledged), safe only \(safe)") }
     }
+
+    /// Node `index` is alone and serves.
+    func serves(_ index: Int) -> Bool { nodes[index].state == .solo && nodes[index].isServer }
 
     var bothPaired: Bool {
         nodes.allSatisfy { $0.isServer && $0.condition.paired } && nodes[0].condition.epoch == nodes[1].condition.epoch
