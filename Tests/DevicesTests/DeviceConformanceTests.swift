@@ -99,9 +99,18 @@ import Testing
         bench.slices[0] = ByteSlice(base: bench.pages, count: 4096)
         bench.set.enqueue(
             StorageRequest(
-                kind: .read, id: 5, device: DeviceIndex(0), offset: 0, count: 8192, slices: bench.slices, sliceCount: 1))
+                kind: .read, id: 5, device: DeviceIndex(0), offset: 0, count: 8192, slices: bench.slices,
+                sliceCount: 1))
         bench.transfer(.read, id: 6, offset: 100, first: 1, count: 1)
         #expect(bench.complete(2) == [5: .unreadable, 6: .unreadable])
+    }
+
+    @Test func aShortTransferIsAFault() throws {
+        var bench = try Bench(.file)
+        bench.shorten(to: 8192)
+        bench.transfer(.read, id: 1, offset: 4096, first: 0, count: 2)
+        bench.transfer(.read, id: 2, offset: 1 << 20, first: 4, count: 1)
+        #expect(bench.complete(2) == [1: .unreadable, 2: .unreadable])
     }
 
     @Test func aRequestForADeviceThatIsNotThereIsAFault() throws {

@@ -115,6 +115,9 @@ struct Bench: ~Copyable {
         return found
     }
 
+    /// Takes the end of the file away, as another program might.
+    func shorten(to bytes: Int) { truncate("\(scratch.path)/disk", bytes) }
+
     func fill(_ page: Int, _ value: UInt8) { memset(pages + page * 4096, Int32(value), 4096) }
     func byte(_ page: Int, _ offset: Int) -> UInt8 { pages.load(fromByteOffset: page * 4096 + offset, as: UInt8.self) }
 }

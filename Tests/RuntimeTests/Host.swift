@@ -21,11 +21,12 @@ final class Running: @unchecked Sendable {
     ///   - partnerPort: port of the partner's channel listener.
     init(
         _ id: ControllerID = .a, in scratch: Scratch = Scratch(), partnerPort: UInt16 = 1,
-        opening: [ControllerEffect] = []
+        opening: [ControllerEffect] = [],
+        handlesSignals: Bool = false
     ) throws {
         self.scratch = scratch
         var options = ProcessOptions(runDirectory: scratch.path, stateDirectory: scratch.path) { _ in }
-        options.handlesSignals = false
+        options.handlesSignals = handlesSignals
         options.maximumStreams = 12
         let memory = try MemoryFile(
             path: options.resolve("\(id.name).memory"), layout: Sample.layout, identity: Sample.identity(id))

@@ -90,6 +90,13 @@ import Testing
         #expect(second.join() == .halted)
     }
 
+    @Test func sigtermAsksForACleanStop() throws {
+        let running = try Running(handlesSignals: true)
+        #expect(running.control.status() != nil, "the handler is there")
+        kill(getpid(), SIGTERM)
+        #expect(running.join() == .stopped)
+    }
+
     @Test func aRefusalEndsTheRun() throws {
         let running = try Running(opening: [.refuse(.memoryLost)])
         #expect(running.join() == .refused(.memoryLost))

@@ -159,7 +159,8 @@ static inline int gemel_local_port(int fd) {
     struct sockaddr_storage a;
     socklen_t size = sizeof a;
     if (getsockname(fd, (struct sockaddr *)&a, &size) < 0) return -errno;
-    return ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in *)&a)->sin_port : ((struct sockaddr_in6 *)&a)->sin6_port);
+    if (a.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&a)->sin_port);
+    return ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
 }
 
 /// Begins to connect; the socket is writable when it is decided.

@@ -43,10 +43,11 @@ enum LogText {
     static func sentence(_ reason: RefusalReason) -> String {
         switch reason {
         case .witnessDamaged:
-            "both slots of the witness file are damaged, or there is no record although memory or devices carry labels; "
-                + "an operator must decide"
+            "both slots of the witness file are damaged, or there is no record although memory or devices carry "
+                + "labels; an operator must decide"
         case .foreignPair: "the witness's record belongs to another pair; check `witness` in the configuration"
-        case .epochWentBack: "the witness's epoch is lower than one that this memory has seen: the witness is an old copy"
+        case .epochWentBack:
+            "the witness's epoch is lower than one that this memory has seen: the witness is an old copy"
         case .lineageUnknown: "the witness's record is of another lineage (a forced start happened without this memory)"
         case .featureLevelUnknown: "the witness's record has a feature level that this release does not know"
         case .memoryLost:

@@ -99,7 +99,9 @@ package struct WitnessFile: Sendable {
         }
     }
 
-    private static func store(_ fd: Int32, _ room: UnsafeMutableRawPointer, _ slot: Int, _ record: WitnessRecord) -> Bool {
+    private static func store(
+        _ fd: Int32, _ room: UnsafeMutableRawPointer, _ slot: Int, _ record: WitnessRecord
+    ) -> Bool {
         room.initializeMemory(as: UInt8.self, repeating: 0, count: slotBytes)
         record.encode(to: room)
         return pwrite(fd, room, slotBytes, slot * slotBytes) == slotBytes && fdatasync(fd) == 0
