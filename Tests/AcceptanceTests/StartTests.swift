@@ -55,7 +55,8 @@ extension Acceptance {
 
         @Test func nothingRunningExitsWith69() throws {
             let outcome = try Program.run(
-                [try Product.gemel(), "status", "--socket", "/nowhere/pair.sock"], folder: NSTemporaryDirectory(), seconds: 20)
+                [try Product.gemel(), "status", "--socket", "/nowhere/pair.sock"], folder: NSTemporaryDirectory(),
+                seconds: 20)
             #expect(outcome.status == 69, "\(outcome.output)")
         }
 

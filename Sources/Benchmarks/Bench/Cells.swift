@@ -20,13 +20,16 @@ struct Cell {
     private static let stream = ["--qd", "8", "--sessions", "1", "--sequential", "--bs", "256k"]
 
     static let all: [Cell] = [
-        Cell(name: "4 KiB random read QD32", load: ["--rw", "read"] + single, figure: .iops, goal: 0.85, shape: .single),
+        Cell(
+            name: "4 KiB random read QD32", load: ["--rw", "read"] + single, figure: .iops, goal: 0.85,
+            shape: .single),
         Cell(
             name: "4 KiB random read 4 x QD32", load: ["--rw", "read", "--qd", "32", "--sessions", "4"], figure: .iops,
             goal: 0.90, shape: .single),
         Cell(name: "4 KiB random read QD1 p50", load: ["--rw", "read"] + one, figure: .p50, goal: 1.10, shape: .single),
         Cell(
-            name: "4 KiB random write QD32", load: ["--rw", "write"] + single, figure: .iops, goal: 0.85, shape: .single),
+            name: "4 KiB random write QD32", load: ["--rw", "write"] + single, figure: .iops, goal: 0.85,
+            shape: .single),
         Cell(
             name: "4 KiB random write QD32 mirrored, DMA", load: ["--rw", "write"] + single, figure: .iops, goal: 0.68,
             shape: .mirroredDMA),
