@@ -68,8 +68,9 @@ import Testing
             guard code.contains(where: { $0.contains("@inlinable") }) else { continue }
             for declaration in Declaration.all(in: code)
             where declaration.keyword == "struct" && declaration.modifiers.contains("package") {
-                let name = declaration.rest.dropFirst("struct ".count).prefix { $0.isLetter || $0.isNumber || $0 == "_" }
-                guard declaration.rest.dropFirst("struct ".count + name.count).first == "<" else { continue }
+                let rest = declaration.rest.dropFirst("struct ".count)
+                let name = rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
+                guard rest.dropFirst(name.count).first == "<" else { continue }
                 let above = code[max(0, declaration.line - 3)..<declaration.line].joined()
                 #expect(
                     declaration.modifiers.contains("@usableFromInline") || above.contains("@usableFromInline"),
