@@ -25,7 +25,7 @@ extension Acceptance {
         }
 
         @Test func missingDeviceExitsWith66AndNamesIt() throws {
-            let array = try RunningArray(device: "{file: /nowhere/disk0.image}")
+            let array = try RunningArray(device: "{file: /nowhere/disk0.image, size: 80MiB}")
             let outcome = try array.startAgain()
             #expect(outcome.status == 66, "\(outcome.output)")
             #expect(outcome.output.contains("/nowhere/disk0.image"), "\(outcome.output)")
