@@ -48,6 +48,7 @@ struct Cell {
         Cell(
             name: "256 KiB sequential write QD8 mirrored, DMA", load: ["--rw", "write"] + stream, figure: .iops,
             goal: 0.65, shape: .mirroredDMA),
+        // The limit and the peer answer None: the goal is 0.75 of the first cell's.
         Cell(
             name: "4 KiB random read QD32 with digests",
             load: ["--rw", "read", "--header-digest", "--data-digest"] + single, figure: .iops, goal: 0.64,
