@@ -56,8 +56,8 @@ package enum WindowWord {
 
 /// The first page of a memory file.
 ///
-///      0 magic  8 format version  12 controller  16 pair id  24 memory id high  32 low  40 incarnation  48 boot id high
-///     56 low   64 frames  68 mirror frames   72 epoch known  76 pid   80 pid's start time   88 lineage
+///      0 magic  8 format version  12 controller  16 pair id  24 memory id high  32 low  40 incarnation
+///     48 boot id high  56 low  64 frames  68 mirror frames   72 epoch known  76 pid   80 pid's start time   88 lineage
 ///   4092 CRC32C
 package struct Superblock: Equatable, Sendable {
     package var controller: UInt32 = 0

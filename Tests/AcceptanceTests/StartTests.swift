@@ -25,7 +25,7 @@ extension Acceptance {
         }
 
         @Test func missingDeviceExitsWith66AndNamesIt() throws {
-            let array = try RunningArray(device: "{file: /nowhere/disk0.image}")
+            let array = try RunningArray(device: "{file: /nowhere/disk0.image, size: 80MiB}")
             let outcome = try array.startAgain()
             #expect(outcome.status == 66, "\(outcome.output)")
             #expect(outcome.output.contains("/nowhere/disk0.image"), "\(outcome.output)")
@@ -55,7 +55,8 @@ extension Acceptance {
 
         @Test func nothingRunningExitsWith69() throws {
             let outcome = try Program.run(
-                [try Product.gemel(), "status", "--socket", "/nowhere/pair.sock"], folder: NSTemporaryDirectory(), seconds: 20)
+                [try Product.gemel(), "status", "--socket", "/nowhere/pair.sock"], folder: NSTemporaryDirectory(),
+                seconds: 20)
             #expect(outcome.status == 69, "\(outcome.output)")
         }
 

@@ -29,7 +29,8 @@ struct Allocations {
             if bench.options.json {
                 print("{\"kind\":\"\(kind)\",\"allocationsPerThousand\":\(figure),\"goal\":\(Self.goal)}")
             } else {
-                print(String(format: "%.3f heap allocations per 1,000 4 KiB %@s (goal at most %.0f)", figure, kind, Self.goal))
+                let text = String(format: "%.3f heap allocations per 1,000 4 KiB", figure)
+                print("\(text) \(kind)s (goal: at most \(Self.goal))")
             }
         }
         return bench.options.check && figures.contains { $0.1 > Self.goal } ? 1 : 0
@@ -41,16 +42,15 @@ struct Allocations {
         kill(pid, SIGUSR2)
         for _ in 0..<200 {
             let after = lines(file)
-            if after.count > before, let number = after.last?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) {
-                return number
-            }
+            let words = after.last?.split(separator: " ") ?? []
+            if after.count > before, words.count > 1, let number = Int(words[1]) { return number }
             usleep(10_000)
         }
         throw BenchError("process \(pid) did not answer SIGUSR2 with its allocations")
     }
 
     private func lines(_ file: String) -> [Substring] {
-        ((try? String(contentsOfFile: file, encoding: .utf8)) ?? "").split(separator: "\n").filter { $0.hasPrefix("alloc") }
-            .map { Substring(String($0)) }
+        let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").filter { $0.hasPrefix("allocations ") }
     }
 }

@@ -91,7 +91,8 @@ final class Bench {
     private func load(_ contender: any Contender, _ urls: [String], _ words: [String]) throws -> Sample {
         let pids = contender.processes.map(String.init).joined(separator: ",")
         let command =
-            [tool("gemel-load"), "--json", "--span", "\(spanMebibytes)m", "--recover", "3", "--pid", pids] + words + urls
+            [tool("gemel-load"), "--json", "--span", "\(spanMebibytes)m", "--recover", "3", "--pid", pids] + words
+            + urls
         let output = try Child.run(placement.generator(command))
         guard let line = output.split(separator: "\n").last(where: { $0.hasPrefix("{") }) else {
             throw BenchError("gemel-load printed no figures: \(output)")

@@ -35,7 +35,7 @@ struct Callgrind {
         // The limit has no clean stop; both are asked for their counters while they run.
         try Child.run(["callgrind_control", "--dump", "\(controller.pid)"])
         let text = try String(contentsOfFile: "\(output).1", encoding: .utf8)
-        guard let line = text.split(separator: "\n").last(where: { $0.hasPrefix("totals:") || $0.hasPrefix("summary:") }),
+        guard let line = text.split(separator: "\n").last(where: { $0.hasPrefix("summary:") }),
             let number = line.split(separator: " ").last.flatMap({ Int($0) })
         else { throw BenchError("callgrind wrote no totals") }
         return number

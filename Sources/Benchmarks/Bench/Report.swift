@@ -70,7 +70,8 @@ struct BenchReport: Codable {
     var text: String {
         var lines = ["\(placement); median of \(rounds) rounds of \(seconds) s; limit = 1", ""]
         lines.append(
-            Self.pad("cell", 44) + Self.pad("column", 11) + "    median      min       max   ratio   goal  CPU us  client us")
+            Self.pad("cell", 44) + Self.pad("column", 11)
+                + "    median      min       max   ratio   goal  CPU us  client us")
         for row in rows {
             for (index, column) in row.columns.enumerated() {
                 let isProduct = column.name.hasPrefix("gemel")

@@ -50,8 +50,8 @@ final class SingleController {
     /// Runs a load of exactly `operations` commands in a span that is written before.
     func load(_ kind: String, operations: Int) throws {
         try Child.run([
-            bench.tool("gemel-load"), "--rw", kind, "--qd", "32", "--ops", "\(operations)", "--span", "16m", "--recover",
-            "60", "--timeout", "60", url,
+            bench.tool("gemel-load"), "--rw", kind, "--qd", "32", "--ops", "\(operations)", "--span", "16m",
+            "--recover", "60", "--timeout", "60", url,
         ])
     }
 

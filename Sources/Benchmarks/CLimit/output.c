@@ -40,7 +40,8 @@ bool flush(struct connection *c) {
             if (errno == EINTR) continue;
             return errno == EAGAIN;
         }
-        while (c->sent < c->queued && (size_t)left >= c->vectors[c->sent].iov_len) left -= c->vectors[c->sent++].iov_len;
+        while (c->sent < c->queued && (size_t)left >= c->vectors[c->sent].iov_len)
+            left -= c->vectors[c->sent++].iov_len;
         if (left > 0) {
             struct iovec *v = &c->vectors[c->sent];
             v->iov_base = (uint8_t *)v->iov_base + left;

@@ -127,7 +127,7 @@ final class AcknowledgedTable {
         return "sector \(number), byte \(number * 512): found \(found); acknowledged is \(entry.acknowledged)\(pending)"
     }
 
-    /// The first block of `size` sectors, from block `from` on, of which something is known (or pending only); nil: none.
+    /// The first block of `size` sectors, from block `from` on, of which something is known, or is pending; nil: none.
     func nextKnown(block from: UInt64, blockSectors size: UInt64, pendingOnly: Bool) -> UInt64? {
         var sector = from * size
         while sector < sectors {

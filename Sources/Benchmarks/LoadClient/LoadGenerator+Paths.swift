@@ -108,7 +108,8 @@ extension LoadGenerator {
         guard length >= 512, length.nonzeroBitCount == 1, length <= 65536, last < 1 << 50,
             UInt64(options.blockSize) % length == 0
         else {
-            tally.failure = "READ CAPACITY (16): last block \(last), block length \(length) with --bs \(options.blockSize)"
+            tally.failure =
+                "READ CAPACITY (16): last block \(last), block length \(length) with --bs \(options.blockSize)"
             work = .finished
             return
         }

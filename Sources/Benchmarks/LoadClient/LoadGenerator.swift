@@ -69,7 +69,8 @@ struct LoadGenerator: ~Copyable {
         sessionCount = options.failOver ? options.sessions : options.sessions * paths.count
         sessions = .allocate(capacity: sessionCount)
         for index in 0..<sessionCount {
-            (sessions + index).initialize(to: Session(index: Int32(index), inputCapacity: 2 * options.maxReceive + 8192))
+            let session = Session(index: Int32(index), inputCapacity: 2 * options.maxReceive + 8192)
+            (sessions + index).initialize(to: session)
             sessions[index].path = options.failOver ? 0 : index % paths.count
         }
         commandCount = options.depth * sessionCount

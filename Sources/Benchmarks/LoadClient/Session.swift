@@ -122,7 +122,9 @@ struct Session {
         }
     }
 
-    private mutating func queueWithDigests(_ header: UnsafeMutableRawPointer, _ data: UnsafeMutableRawPointer?, _ count: Int) {
+    private mutating func queueWithDigests(
+        _ header: UnsafeMutableRawPointer, _ data: UnsafeMutableRawPointer?, _ count: Int
+    ) {
         headersUsed += Self.headerPlace
         var length = headerLength
         if headerDigest {

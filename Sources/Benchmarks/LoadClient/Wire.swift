@@ -43,7 +43,9 @@ extension UnsafeRawPointer {
 }
 
 extension UnsafeMutableRawPointer {
-    @inline(__always) func put(_ offset: Int, _ value: UInt8) { storeBytes(of: value, toByteOffset: offset, as: UInt8.self) }
+    @inline(__always) func put(_ offset: Int, _ value: UInt8) {
+        storeBytes(of: value, toByteOffset: offset, as: UInt8.self)
+    }
     @inline(__always) func put16(_ offset: Int, _ value: UInt16) {
         storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt16.self)
     }
@@ -57,7 +59,7 @@ extension UnsafeMutableRawPointer {
     @inline(__always) func put64(_ offset: Int, _ value: UInt64) {
         storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt64.self)
     }
-    /// LUN field at byte 8 of a header: peripheral device addressing to 255, flat space addressing above (SAM-6 §4.7.7).
+    /// LUN field at byte 8 of a header: peripheral device addressing to 255, flat space above (SAM-6 §4.7.7).
     @inline(__always) func putLUN(_ lun: UInt16) {
         put16(8, lun < 256 ? lun : 0x4000 | lun)
     }

@@ -12,6 +12,7 @@ package enum Checksum {
     /// Continues a raw CRC (no inversion): start with `~0`, invert at the end. For data in several pieces.
     package static func extend(_ crc: UInt32, _ base: UnsafeRawPointer, _ count: Int) -> UInt32 {
         crc32_iscsi(
-            UnsafeMutablePointer(mutating: base.assumingMemoryBound(to: UInt8.self)), Int32(truncatingIfNeeded: count), crc)
+            UnsafeMutablePointer(mutating: base.assumingMemoryBound(to: UInt8.self)),
+            Int32(truncatingIfNeeded: count), crc)
     }
 }

@@ -82,6 +82,7 @@ final class RunningArray {
     deinit {
         supervisor?.end(after: 15)
         for controller in ["a", "b"] { unlink("/dev/shm/gemel-\(name)-\(controller).memory") }
+        try? FileManager.default.removeItem(atPath: (socket as NSString).deletingLastPathComponent)
         try? FileManager.default.removeItem(atPath: folder)
     }
 

@@ -7,8 +7,8 @@ extension RunningArray {
     /// Starts a verifying load over the paths through `controllers`, the first one preferred.
     func startLoad(through controllers: [String], seconds: Double, options: [String] = []) throws -> Program {
         let words =
-            [try Product.load(), "--json", "--verify", "--state", table, "--rw", "mix:30", "--qd", "16", "--span", "32m"]
-            + ["--seconds", "\(seconds)", "--recover", "40", "--fail-over"] + options
+            [try Product.load(), "--json", "--verify", "--state", table, "--rw", "mix:30", "--qd", "16"]
+            + ["--span", "32m", "--seconds", "\(seconds)", "--recover", "40", "--fail-over"] + options
         return try Program(words + controllers.map(url), folder: folder)
     }
 
