@@ -20,6 +20,10 @@ package struct StateFolder: Sendable {
         try Self.makeFolder(path)
         let pair = configuration.description.pair
         if pair.secretFile == path + "/secret" { try makeOnce("secret", Self.randomDigits(bytes: 32) + "\n") }
+        // The witness begins empty with the pair, and never again: one that is lost later is for an operator to decide.
+        if access(path + "/pair-id", F_OK) != 0, pair.witnessFile == path + "/witness" {
+            try makeOnce("witness", String(repeating: "\0", count: 2 * 4096))
+        }
         try makeOnce("pair-id", Self.randomDigits(bytes: 16) + "\n")
         for device in configuration.description.devices where !configuration.givenDevices.contains(device.name) {
             if case .file(let file) = device.kind {

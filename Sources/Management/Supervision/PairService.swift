@@ -29,16 +29,18 @@ package struct PairService: ManagementService {
         }
     }
 
-    /// Asks the controller that the units go to, and waits until it is home of them.
+    /// Asks the present home of each unit, which alone knows what it must clear first, and waits until the move is done.
     private func move(_ luns: [UInt16], to name: String) async throws(ManagementRefusal) {
-        guard let controller = supervisor.controllers.first(where: { $0.name == name }) else {
+        guard supervisor.controllers.contains(where: { $0.name == name }) else {
             throw .notFound("this array has no controller \(name)")
         }
         guard supervisor.status.controllers.first(where: { $0.name == name })?.isServing == true else {
             throw .conflict("controller \(name) does not serve now; units can only move to one that does")
         }
-        let client = ControlClient(socketPath: controller.socketPath)
-        for lun in luns {
+        for unit in supervisor.status.units where luns.contains(unit.lun) && unit.home != name {
+            guard let home = supervisor.controllers.first(where: { $0.name == unit.home }) else { continue }
+            let client = ControlClient(socketPath: home.socketPath)
+            let lun = unit.lun
             try await tell(client, "POST", "/failover", MoveBody(to: name, lun: lun))
         }
         let end = Clock.milliseconds() + movePatience
