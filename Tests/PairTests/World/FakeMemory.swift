@@ -141,7 +141,10 @@ final class FakeMemory {
         node.soon(after: 0) { $0.call(.tick) }
     }
 
+    private(set) var largestDelivered: UInt64 = 0
+
     func deliver(_ message: PagingMessage, _ data: UnsafeRawPointer?) {
+        largestDelivered = max(largestDelivered, message.argument)
         if message.dataLength > 0 {
             guard let data, Checksum.crc32c(data, Int(message.dataLength)) == message.checksum else {
                 world.violations.append("data of a message differs")
@@ -268,7 +271,7 @@ final class FakeMemory {
             return
         }
         let version = held
-        soon(world.random.below(2_000_000)) { memory in
+        soon(world.random.below(20_000_000)) { memory in
             if memory.isFrozen {
                 memory.release()
                 return
