@@ -24,7 +24,8 @@ struct MembershipProgress {
     var releasesPending = 0
     /// What was last reported as the record's dirty flag.
     var reportedDirty = true
-    /// The pair was formed while this memory was void or solo: access states are announced.
+    /// This memory was void when it joined: who is home of what is the partner's to tell, not the devices'.
+    var wasVoid = false
     var agreement = HeaderAgreement()
 }
 

@@ -154,6 +154,7 @@ extension MemoryEngine {
             units[index].content = .none
             units[index].home = configuration.controller.partner
         }
+        membership.wasVoid = true
         slots.reset()
         releases.removeAll()
         membership.releasesPending = 0
