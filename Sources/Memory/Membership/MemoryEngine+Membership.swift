@@ -68,7 +68,7 @@ extension MemoryEngine {
         if next.paired && !before.paired { paired(wasSolo: membership.isCatchingUp) }
         if next.serving && !next.paired && before.paired || next.serving && !before.serving && !next.paired {
             partnerLost()
-            membership.wasVoid = false
+            membership.isBeingFilled = false
             for index in configuration.units.indices { units[index].mustClaim = true }
         }
         responses.append(.serving(condition))

@@ -61,7 +61,7 @@ extension MemoryEngine {
         let state = units + Int(unit.raw)
         state.pointee.isLoaded = true
         state.pointee.content = frame
-        if !membership.wasVoid { setHome(unit, StateBlock(frames.pointer(frame)).home) }
+        if !membership.isBeingFilled { setHome(unit, StateBlock(frames.pointer(frame)).home) }
         evaluateState(unit)
     }
 
