@@ -53,6 +53,9 @@ extension ArrayDescription {
         configuration.memoryID = superblock.memoryID
         configuration.memoryIsFresh = start.memoryIsFresh
         configuration.memoryIsLost = start.memoryIsLost
+        configuration.bootID = start.bootID
+        configuration.partnerMemoryIsDurable = controller(id.partner)?.memoryDurability == .power
+        configuration.clearsDirtyAlone = !units.contains { $0.map.policy.rows.contains(where: \.keepBackAlone) }
         configuration.epochKnown = superblock.epoch
         configuration.lineageKnown = superblock.lineage
         return configuration

@@ -271,6 +271,29 @@ private let millisecond: UInt64 = 1_000_000
         #expect(world.nodes[0].snapshot?.windowOpen == false)
     }
 
+    @Test func messagesOfAnotherEpochAreVoid() {
+        for (offset, isDelivered) in [(0, true), (-1, false), (1, false)] {
+            let world = Self.pair(writes: false)
+            let (a, b) = (world.nodes[0], world.nodes[1])
+            let before = b.snapshot?.messagesVoided
+            var message = PagingMessage(.writePage)
+            message.argument = 1000
+            a.inject(message, epoch: UInt32(Int(a.condition.epoch) + offset))
+            world.run(for: 100 * millisecond)
+            #expect((b.memory.largestDelivered == 1000) == isDelivered)
+            #expect((b.snapshot?.messagesVoided == before) == isDelivered)
+            // A later epoch than ours makes us look at the record; it is ours, so nothing else follows.
+            #expect(world.bothPaired)
+        }
+    }
+
+    @Test func theLargestLamportCounterOfThePartnerIsTold() {
+        let world = Self.pair()
+        world.nodes[0].setLamport(4711)
+        world.run(for: second)
+        #expect(world.nodes[1].lamport == 4711)
+    }
+
     @Test func allSenseMessagesAreCounted() throws {
         let world = Self.pair()
         let snapshot = try #require(world.nodes[0].snapshot)

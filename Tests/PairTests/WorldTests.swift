@@ -70,7 +70,7 @@ let firstSeed = ProcessInfo.processInfo.environment["GEMEL_PAIR_FIRST"].flatMap 
         case 0, 1: world.crash(index)
         case 2:
             world.nodes[index].pause()
-            world.schedule(after: back) { world.nodes[index].resume() }
+            world.schedule(after: 2 * back) { world.nodes[index].resume() }
         case 3, 4:
             world.setCut(true, resets: world.random.chance(1, in: 2))
             world.schedule(after: back) { world.setCut(false, resets: false) }

@@ -154,9 +154,9 @@ extension MemoryEngine {
             dropFilling(id)
             end(id)
         default:
-            // An answer is owed; an operation that waits in a queue finds the mark when it comes up.
+            // An answer is owed. An operation is in at most one queue, whose link is in its record: it stays there, and
+            // finds the mark when it comes up.
             op.pointee.isReleased = true
-            runnable.append(UInt32(id))
         }
     }
 

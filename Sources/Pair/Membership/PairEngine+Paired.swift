@@ -51,6 +51,8 @@ extension PairEngine {
             announcement.standing == .paired, announcement.sequence == record?.sequence
         else { return }
         partner.confirmed = true
+        // Everything that the partner sent before it knew this record has come by now.
+        acceptedEpoch = epoch
         heartbeatAt = now + configuration.heartbeat
         _ = due(heartbeatAt, now)
         sendSenseRequest(at: now)

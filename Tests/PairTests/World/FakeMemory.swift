@@ -18,6 +18,8 @@ final class FakeMemory {
 
     private var condition = ServiceCondition.stopped
     private var isFrozen = true
+    /// A destage that was decided before a freeze is not submitted after it.
+    private var freezes = 0
     private var isQuiet = true
     /// In the kernel: they land even if the process is stopped or dead, unless the device fences them.
     private(set) var deviceWrites = 0
@@ -59,6 +61,7 @@ final class FakeMemory {
         switch order {
         case .freeze:
             isFrozen = true
+            freezes += 1
             condition = .stopped
             abandonWrite()
         case .adoptMirror:
@@ -141,7 +144,10 @@ final class FakeMemory {
         node.soon(after: 0) { $0.call(.tick) }
     }
 
+    private(set) var largestDelivered: UInt64 = 0
+
     func deliver(_ message: PagingMessage, _ data: UnsafeRawPointer?) {
+        largestDelivered = max(largestDelivered, message.argument)
         if message.dataLength > 0 {
             guard let data, Checksum.crc32c(data, Int(message.dataLength)) == message.checksum else {
                 world.violations.append("data of a message differs")
@@ -267,12 +273,10 @@ final class FakeMemory {
             release()
             return
         }
-        let version = held
-        soon(world.random.below(2_000_000)) { memory in
-            if memory.isFrozen {
-                memory.release()
-                return
-            }
+        let (version, decidedAt) = (held, freezes)
+        soon(world.random.below(20_000_000)) { memory in
+            // The freeze gave the lock up; it may be somebody else's by now.
+            if memory.freezes != decidedAt { return }
             memory.deviceWrite(version) { $0.release() }
         }
     }
@@ -293,6 +297,7 @@ final class FakeMemory {
     private func deviceWrite(_ version: UInt64, _ done: @escaping (FakeMemory) -> Void) {
         let life = node.life
         deviceWrites += 1
+        world.note("\(node.id) writes \(version), \(deviceWrites) in flight")
         world.schedule(after: world.random.below(3_000_000)) { [self] in
             deviceWrites -= 1
             if isFenced { return }

@@ -25,6 +25,8 @@ final class Node {
     var refusal: RefusalReason?
     var stopped = false
     var windowWord: UInt64 = 0
+    /// The last counter that the engine told.
+    var lamport: UInt64 = 0
     var logs: [PairLog] = []
     /// What matters of the effects of all lives, in order.
     var acts: [String] = []
@@ -156,6 +158,14 @@ final class Node {
         drain()
     }
 
+    /// Sends a message as if its sender knew another epoch.
+    func inject(_ message: PagingMessage, epoch: UInt32) {
+        engine?.inject(message, epoch: epoch)
+        drain()
+    }
+
+    func setLamport(_ counter: UInt64) { engine?.lamport = counter }
+
     private func drain() {
         engine?.settle(at: local)
         while let effect = engine?.effects.popFirst() { perform(effect) }
@@ -229,7 +239,7 @@ final class Node {
             soon { $0.call(.random(token: token, bytes)) }
         case .order(let order): memory.take(order)
         case .deliver(let message, let data): memory.deliver(message, data)
-        case .lamport: break
+        case .lamport(let counter): lamport = counter
         case .superblockChanged(let memoryID, let epoch, let lineage):
             superblock.memoryID = memoryID
             superblock.epoch = epoch
@@ -360,5 +370,12 @@ final class Node {
         var digest = InlineArray<32, UInt8>(repeating: 0)
         for index in 0..<32 { digest[index] = UInt8(truncatingIfNeeded: hash.next()) }
         return digest
+    }
+}
+
+extension PairEngine {
+    fileprivate mutating func inject(_ message: PagingMessage, epoch: UInt32) {
+        channel.flush(&effects)
+        _ = channel.send(message, data: nil, stable: false, epoch: epoch, &effects)
     }
 }
