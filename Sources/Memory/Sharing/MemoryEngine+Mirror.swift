@@ -27,6 +27,7 @@ extension MemoryEngine {
         var message = PagingMessage(.spaceRequest)
         message.pageCount = MemoryLimits.spacePages
         message.argument = UInt64(slots.granted)
+        message.mode = condition.joining ? .exclusive : .none
         effects.append(.send(message, data: nil, stable: false))
     }
 
@@ -100,8 +101,8 @@ extension MemoryEngine {
 
     /// Grants the next part of the mirror area, all of it in time.
     mutating func answerSpace(_ message: PagingMessage) {
-        if !condition.serving && !condition.paired && !membership.isBeingFilled {
-            // A solo partner asks for room before it reports that a joiner has everything.
+        if message.mode == .exclusive && !condition.paired && !membership.isBeingFilled {
+            // A solo partner asks for room, and says why, before it reports that a joiner has everything.
             membership.isBeingFilled = true
             for index in configuration.units.indices { units[index].home = configuration.controller.partner }
         }
