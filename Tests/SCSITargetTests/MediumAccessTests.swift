@@ -148,6 +148,20 @@ import Testing
         world.expectIdle()
     }
 
+    @Test func byteCheckedWriteAndVerifyNoticesAWrongMedium() {
+        let world = World(blocks: 2048)
+        world.login()
+        let bytes = (0..<1000 * 512).map { UInt8(truncatingIfNeeded: $0 / 7) }
+        #expect(world.command(Self.cdb10(0x2E, 9, 1000, flags: 2), out: bytes).status == .good)
+        #expect(Array(world.disks[0][9 * 512..<1009 * 512]) == bytes)
+        #expect(world.command(Self.cdb10(0x2E, 9, 1000, flags: 4), out: bytes).code == 0x2400)
+        world.spoilsWrites = true
+        let wrong = world.command(Self.cdb10(0x2E, 9, 1000, flags: 2), out: bytes)
+        #expect(wrong.status == .checkCondition && wrong.key == 0xE && wrong.code == 0x1D00)
+        #expect(world.command(Self.cdb10(0x2E, 9, 1000), out: bytes).status == .good, "only the medium is verified")
+        world.expectIdle()
+    }
+
     @Test func cacheCommandsReachMemory() {
         let world = World(blocks: 2048)
         world.login()

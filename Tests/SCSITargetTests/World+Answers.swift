@@ -162,6 +162,7 @@ extension World {
             let bytes = bytes(run)
             let start = Int(operation.extent.start) * 512
             disks[operation.unit].replaceSubrange(start..<start + bytes.count, with: bytes)
+            if spoilsWrites { disks[operation.unit][start + bytes.count - 1] ^= 0x10 }
             end(slot)
             server.handle(.completed(token, nil), at: now)
         } else {

@@ -67,6 +67,8 @@ final class World {
     var heldTransport: [TransportIndication] = []
     var heldState: [BlockRequest] = []
     var fault: BlockFault?
+    /// The medium keeps one bit of each write wrong.
+    var spoilsWrites = false
     /// Units whose read pointer the server holds.
     var granted: Set<Int> = []
 

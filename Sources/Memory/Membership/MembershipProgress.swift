@@ -24,8 +24,8 @@ struct MembershipProgress {
     var releasesPending = 0
     /// What was last reported as the record's dirty flag.
     var reportedDirty = true
-    /// This memory was void when it joined: who is home of what is the partner's to tell, not the devices'.
-    var wasVoid = false
+    /// The partner, alone so far, fills this memory: it is home of everything, whatever the devices said at the start.
+    var isBeingFilled = false
     var agreement = HeaderAgreement()
 }
 

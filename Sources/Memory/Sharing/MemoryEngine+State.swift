@@ -61,7 +61,7 @@ extension MemoryEngine {
         let state = units + Int(unit.raw)
         state.pointee.isLoaded = true
         state.pointee.content = frame
-        if !membership.wasVoid { setHome(unit, StateBlock(frames.pointer(frame)).home) }
+        if !membership.isBeingFilled { setHome(unit, StateBlock(frames.pointer(frame)).home) }
         evaluateState(unit)
     }
 
@@ -171,7 +171,13 @@ extension MemoryEngine {
     mutating func commitState(_ unit: UnitIndex) {
         let state = units + Int(unit.raw)
         precondition(state.pointee.isWriting && state.pointee.draft != .none, "commit of a state block not lent")
-        let newHome = StateBlock(frames.pointer(state.pointee.draft)).home
+        // Only the home hands a unit over, and only to a partner: a move that was asked for before the membership or the
+        // home changed is void.
+        let draft = StateBlock(frames.pointer(state.pointee.draft))
+        if !condition.paired { draft.home = configuration.controller } else if !isHome(unit) {
+            draft.home = state.pointee.home
+        }
+        let newHome = draft.home
         if condition.paired && newHome != state.pointee.home && isHome(unit) {
             state.pointee.isMoving = true
             evaluateMove(unit)

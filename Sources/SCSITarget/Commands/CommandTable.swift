@@ -21,7 +21,7 @@ package struct CommandTable: ~Copyable {
             CommandRow("28 18 FF FF FF FF 00 FF FF 00", .read, [], "READ (10)", "SBC-3 5.11"),
             CommandRow("2A 18 FF FF FF FF 00 FF FF 00", .write, [.writes], "WRITE (10)", "SBC-3 5.37"),
             CommandRow(
-                "2E 10 FF FF FF FF 00 FF FF 00", .writeAndVerify, [.writes], "WRITE AND VERIFY (10)", "SBC-3 5.41"),
+                "2E 12 FF FF FF FF 00 FF FF 00", .writeAndVerify, [.writes], "WRITE AND VERIFY (10)", "SBC-3 5.41"),
             CommandRow("2F 16 FF FF FF FF 00 FF FF 00", .verify, [], "VERIFY (10)", "SBC-3 5.31"),
             CommandRow("34 02 FF FF FF FF 00 FF FF 00", .preFetch, [], "PRE-FETCH (10)", "SBC-3 5.8"),
             CommandRow(
@@ -35,7 +35,7 @@ package struct CommandTable: ~Copyable {
             CommandRow(
                 "8A 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .write, [.writes], "WRITE (16)", "SBC-3 5.39"),
             CommandRow(
-                "8E 10 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .writeAndVerify, [.writes], "WRITE AND VERIFY (16)",
+                "8E 12 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .writeAndVerify, [.writes], "WRITE AND VERIFY (16)",
                 "SBC-3 5.43"),
             CommandRow("8F 16 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .verify, [], "VERIFY (16)", "SBC-3 5.33"),
             CommandRow("90 02 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .preFetch, [], "PRE-FETCH (16)", "SBC-3 5.9"),
@@ -60,7 +60,7 @@ package struct CommandTable: ~Copyable {
             CommandRow("A8 18 FF FF FF FF FF FF FF FF 00 00", .read, [], "READ (12)", "SBC-3 5.12"),
             CommandRow("AA 18 FF FF FF FF FF FF FF FF 00 00", .write, [.writes], "WRITE (12)", "SBC-3 5.38"),
             CommandRow(
-                "AE 10 FF FF FF FF FF FF FF FF 00 00", .writeAndVerify, [.writes], "WRITE AND VERIFY (12)",
+                "AE 12 FF FF FF FF FF FF FF FF 00 00", .writeAndVerify, [.writes], "WRITE AND VERIFY (12)",
                 "SBC-3 5.42"),
             CommandRow("AF 16 FF FF FF FF FF FF FF FF 00 00", .verify, [], "VERIFY (12)", "SBC-3 5.32"),
         ]

@@ -78,9 +78,7 @@ extension DeviceServer {
             releasePages(slot)
             tasks[slot].moved += tasks[slot].chunk.count * 512
             preFetchNext(slot)
-        case .writeAndVerify:
-            releasePages(slot)
-            chunkWritten(slot)
+        case .writeAndVerify: verifyWritten(slot, run)
         case .testUnitReady, .requestSense, .inquiry, .reportLUNs, .readCapacity10, .readCapacity16, .modeSense,
             .modeSelect, .write, .synchronizeCache, .startStopUnit, .reportTargetPortGroups,
             .reportSupportedOperationCodes, .reportSupportedTaskManagementFunctions:

@@ -32,6 +32,7 @@ extension DeviceServer {
     mutating func receivePages(_ slot: Int, _ run: PageRun) {
         var piece = run
         piece.count = min(run.count, tasks[slot].chunk.count * 512)
+        tasks[slot].received = piece
         tasks[slot].phase = .receiving
         letStateGo(slot)
         transport.append(.receiveDataOut(tasks[slot].handle, run: piece, bufferOffset: tasks[slot].moved))
@@ -44,6 +45,8 @@ extension DeviceServer {
             fail(slot, sense, total: tasks[slot].moved)
             return
         }
+        // From the commit on, the pages are Memory's: what came is remembered by its checksum.
+        if comparesBack(slot) { tasks[slot].checksum = checksum(tasks[slot].received) }
         tasks[slot].phase = .committing
         blocks.append(.commitWrite(tasks[slot].token, durable: isDurable(slot)))
     }
@@ -64,6 +67,32 @@ extension DeviceServer {
         } else {
             chunkWritten(slot)
         }
+    }
+
+    /// BYTCHK of WRITE AND VERIFY (SBC-3 §5.41): what was written is compared with what is read back.
+    private func comparesBack(_ slot: Int) -> Bool {
+        commands[Int(tasks[slot].row)].handler == .writeAndVerify && tasks[slot].cdb[1] & 0x02 != 0
+    }
+
+    /// Pages of a chunk that WRITE AND VERIFY wrote and read back.
+    mutating func verifyWritten(_ slot: Int, _ run: PageRun) {
+        var piece = run
+        piece.count = min(run.count, tasks[slot].chunk.count * 512)
+        let same = !comparesBack(slot) || checksum(piece) == tasks[slot].checksum
+        releasePages(slot)
+        if same { chunkWritten(slot) } else { fail(slot, SenseData(.miscompare, .miscompareDuringVerify)) }
+    }
+
+    /// CRC32C of a run of pages, raw.
+    private func checksum(_ run: PageRun) -> UInt32 {
+        var value: UInt32 = ~0
+        var position = 0
+        while position < Int(run.count) {
+            let piece = run.piece(at: position, frames: frames, lists: lists)
+            value = Checksum.extend(value, UnsafeRawPointer(piece.base), piece.count)
+            position += piece.count
+        }
+        return value
     }
 
     /// The chunk is done.

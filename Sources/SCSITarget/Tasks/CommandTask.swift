@@ -94,8 +94,9 @@ struct CommandTask {
     var final = false
     /// Counted in the unit's `live`.
     var started = false
-    /// Committed chunk that is read back (WRITE AND VERIFY).
-    var readsBack = false
+    /// The pages that the chunk's Data-Out goes to, and the CRC32C of what came (WRITE AND VERIFY with BYTCHK).
+    var received = PageRun(list: 0, offset: 0, count: 0)
+    var checksum: UInt32 = 0
     /// What MODE SELECT will change.
     var modeNamed = ModeFlags(rawValue: 0)
     var modeValues = ModeFlags(rawValue: 0)
