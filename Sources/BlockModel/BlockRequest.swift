@@ -11,12 +11,14 @@ import Primitives
 // at once and is not answered.
 
 /// A token of one operation: the command slot of SAM's `CommandHandle`.
+@usableFromInline
 package struct BlockToken: Hashable, Sendable {
     @usableFromInline package var slot: UInt16
     @inlinable package init(slot: Int) { self.slot = UInt16(slot) }
 }
 
 /// A range of a unit in sectors of 512 bytes. One operation spans at most `PageSize.operationPages` pages.
+@usableFromInline
 package struct BlockExtent: Hashable, Sendable {
     @usableFromInline package var start: UInt64
     @usableFromInline package var count: UInt32
@@ -35,6 +37,7 @@ package struct BlockExtent: Hashable, Sendable {
 }
 
 /// What can go wrong below the device server; its sense data are the device server's business.
+@usableFromInline
 package enum BlockFault: UInt8, Sendable {
     /// The operation was released before it had an effect.
     case aborted
@@ -50,6 +53,7 @@ package enum BlockFault: UInt8, Sendable {
     case notServing
 }
 
+@usableFromInline
 package enum BlockRequest {
     /// Pages of an extent for reading. `sequential`: the stream detector's hint that what follows will be wanted.
     case read(BlockToken, UnitIndex, BlockExtent, sequential: Bool)
@@ -73,6 +77,7 @@ package enum BlockRequest {
     case commitState(UnitIndex)
 }
 
+@usableFromInline
 package enum BlockResponse {
     /// The pages of a `read` or `prepareWrite`: `run` begins at the extent's first byte.
     case pagesReady(BlockToken, PageRun)
@@ -91,6 +96,7 @@ package enum BlockResponse {
 }
 
 /// What the pair's membership allows at the moment; a value that Pair decides and others obey.
+@usableFromInline
 package struct ServiceCondition: Equatable, Sendable {
     /// Hosts may be answered, as long as `now < leaseEnd`.
     @usableFromInline package var serving: Bool
@@ -101,7 +107,7 @@ package struct ServiceCondition: Equatable, Sendable {
     @usableFromInline package var epoch: UInt32
     /// Exclusive end of the lease; `never` when none is needed (solo, fenced).
     @usableFromInline package var leaseEnd: Instant
-    package init(serving: Bool, paired: Bool, joining: Bool, epoch: UInt32, leaseEnd: Instant) {
+    @inlinable package init(serving: Bool, paired: Bool, joining: Bool, epoch: UInt32, leaseEnd: Instant) {
         self.serving = serving
         self.paired = paired
         self.joining = joining

@@ -97,7 +97,7 @@ extension Controller {
             }
             while let request = server.blocks.popFirst() {
                 memory.handle(request, at: now)
-                routeMemory(at: now)
+                if memoryHasWords { routeMemory(at: now) }
                 isBusy = true
             }
             while let request = server.transport.popFirst() {
@@ -108,13 +108,18 @@ extension Controller {
                 route(effect, at: now)
                 isBusy = true
             }
-            if routeMemory(at: now) { isBusy = true }
+            if memoryHasWords && routeMemory(at: now) { isBusy = true }
             while let effect = iscsi.effects.popFirst() { route(effect) }
             if iscsi.isRunnable {
                 iscsi.resume(at: now)
                 isBusy = true
             }
         }
+    }
+
+    /// A look that is cheaper than `routeMemory` with nothing to route.
+    private var memoryHasWords: Bool {
+        !memory.responses.isEmpty || !memory.effects.isEmpty || !copy.effects.isEmpty
     }
 
     /// Memory's words to the device server, the copy module, Pair and the driver; and the copy module's.

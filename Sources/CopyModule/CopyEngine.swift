@@ -45,6 +45,7 @@ package struct CopyEngine: ~Copyable {
     private var isChannelUp = false
     /// Copies under way.
     package private(set) var outstanding = 0
+    private let pinned = Pinned()
 
     /// - Parameter region: the controller's memory, as `layout` describes it; it outlives the engine.
     package init(region: UnsafeMutableRawPointer, layout: RegionLayout) {

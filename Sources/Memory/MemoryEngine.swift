@@ -63,6 +63,7 @@ package struct MemoryEngine: ~Copyable {
     var releases = Queue<PagingMessage>(capacity: 256, limit: MemoryLimits.releases)
     /// Requests of the partner to clean a range, not answered yet.
     var cleanRequests = Queue<PagingMessage>(capacity: 16)
+    private let pinned = Pinned()
 
     /// - Parameters:
     ///   - region: `layout.bytes` bytes, page-aligned, zeroed or with what an earlier life left in it.

@@ -50,6 +50,7 @@ package struct PairEngine: ~Copyable {
     var heartbeatAt: Instant = .zero
     var dial = DialProgress()
     var counters = MessageCounters()
+    private let pinned = Pinned()
 
     package init(configuration: PairConfiguration, at now: Instant) {
         self.configuration = configuration

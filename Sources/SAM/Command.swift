@@ -20,14 +20,27 @@ package enum Status: UInt8, Sendable {
 @usableFromInline
 package struct CDB: Sendable {
     @usableFromInline package var bytes: InlineArray<32, UInt8>
-    package init() { bytes = InlineArray(repeating: 0) }
+    @inlinable package init() { bytes = InlineArray(repeating: 0) }
+    /// The 16 bytes at `base`, and zeros.
+    @inlinable package init(sixteen base: UnsafeRawPointer) {
+        bytes = InlineArray(repeating: 0)
+        withUnsafeMutableBytes(of: &bytes) { bytes in
+            bytes.storeBytes(of: base.loadUnaligned(as: UInt64.self), toByteOffset: 0, as: UInt64.self)
+            bytes.storeBytes(of: base.loadUnaligned(fromByteOffset: 8, as: UInt64.self), toByteOffset: 8, as: UInt64.self)
+        }
+    }
     @inlinable package subscript(index: Int) -> UInt8 {
         get { bytes[index] }
         set { bytes[index] = newValue }
     }
-    @inlinable package func big16(_ i: Int) -> UInt16 { UInt16(bytes[i]) << 8 | UInt16(bytes[i + 1]) }
-    @inlinable package func big32(_ i: Int) -> UInt32 { UInt32(big16(i)) << 16 | UInt32(big16(i + 2)) }
-    @inlinable package func big64(_ i: Int) -> UInt64 { UInt64(big32(i)) << 32 | UInt64(big32(i + 4)) }
+    @inlinable package func big16(_ i: Int) -> UInt16 { UInt16(bigEndian: load(i)) }
+    @inlinable package func big32(_ i: Int) -> UInt32 { UInt32(bigEndian: load(i)) }
+    @inlinable package func big64(_ i: Int) -> UInt64 { UInt64(bigEndian: load(i)) }
+
+    @inlinable @inline(__always) func load<Number: FixedWidthInteger & BitwiseCopyable>(_ i: Int) -> Number {
+        precondition(i >= 0 && i + MemoryLayout<Number>.size <= 32)
+        return withUnsafeBytes(of: bytes) { $0.loadUnaligned(fromByteOffset: i, as: Number.self) }
+    }
 }
 
 /// What SCSI Command Received carries (SAM-6 §5.4.2): the I_T_L_Q nexus, the CDB and the lengths the initiator expects.
@@ -44,7 +57,7 @@ package struct SCSICommand: Sendable {
     /// Bytes that the initiator offers to send; 0 when the command is not flagged as a write.
     @usableFromInline package var dataOutLength: UInt32
 
-    package init(
+    @inlinable package init(
         handle: CommandHandle, nexus: NexusIndex, attribute: TaskAttribute, lun: UInt64, cdb: CDB,
         dataInLength: UInt32, dataOutLength: UInt32
     ) {

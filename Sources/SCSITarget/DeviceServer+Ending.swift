@@ -63,22 +63,24 @@ extension DeviceServer {
 
     /// Frees the slot, with everything that the command held.
     mutating func end(_ slot: Int) {
-        let unit = Int(tasks[slot].unit)
+        let task = tasks.pointer(slot)
+        let unit = units.pointer(Int(task.pointee.unit))
         releasePages(slot)
         letStateGo(slot)
-        if tasks[slot].started {
-            units[unit].live -= 1
-            if tasks[slot].attribute == .ordered { units[unit].liveOrdered -= 1 }
+        if task.pointee.started {
+            unit.pointee.live -= 1
+            if task.pointee.attribute == .ordered { unit.pointee.liveOrdered -= 1 }
         }
-        if tasks[slot].attribute == .headOfQueue { units[unit].liveHead -= 1 }
-        tasks[slot].phase = .free
+        if task.pointee.attribute == .headOfQueue { unit.pointee.liveHead -= 1 }
+        task.pointee.phase = .free
     }
 
     /// Gives pages back to Memory.
     mutating func releasePages(_ slot: Int) {
-        if !tasks[slot].holdsPages { return }
-        tasks[slot].holdsPages = false
-        blocks.append(.release(tasks[slot].token))
+        let task = tasks.pointer(slot)
+        if !task.pointee.holdsPages { return }
+        task.pointee.holdsPages = false
+        blocks.append(.release(task.pointee.token))
     }
 
     /// Ends a command without completing it, at once or as soon as what it has under way lets it.

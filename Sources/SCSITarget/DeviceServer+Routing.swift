@@ -40,19 +40,8 @@ extension DeviceServer {
         counters.commands &+= 1
         sequence += 1
         let unit = route(command.lun)
-        var task = CommandTask()
-        task.handle = command.handle
-        task.cdb = command.cdb
-        task.lun = command.lun
-        task.sequence = sequence
-        task.dataInLength = command.dataInLength
-        task.dataOutLength = command.dataOutLength
-        task.unit = UInt16(unit)
-        task.nexus = command.nexus.raw
-        task.row = commands.look(up: command.cdb)
-        task.attribute = command.attribute
-        task.phase = .waiting
-        tasks[slot] = task
+        tasks.pointer(slot).initialize(
+            to: CommandTask(command, unit: unit, row: commands.look(up: command.cdb), sequence: sequence))
         if command.attribute == .headOfQueue { units[unit].liveHead += 1 }
         if units[unit].firstWaiting < 0, isReady(slot), allowed(slot, dormantAhead: false, orderedAhead: false) {
             start(slot)
@@ -65,8 +54,9 @@ extension DeviceServer {
     /// Whether a command runs under the unit's state pointer. One that is not known does too: its sense data depend on
     /// pending unit attentions.
     func needsState(_ slot: Int) -> Bool {
-        let row = Int(tasks[slot].row)
-        if Int(tasks[slot].unit) == noUnit { return false }
+        let task = tasks.pointer(slot)
+        let row = Int(task.pointee.row)
+        if Int(task.pointee.unit) == noUnit { return false }
         return row >= commands.count || !commands[row].traits.contains(.stateless)
     }
 
@@ -74,18 +64,19 @@ extension DeviceServer {
     func isReady(_ slot: Int) -> Bool {
         guard isServing else { return false }
         if !needsState(slot) { return true }
-        let unit = Int(tasks[slot].unit)
-        return units[unit].pointer == .granted && units[unit].firstChange < 0
+        let unit = units.pointer(Int(tasks[slot].unit))
+        return unit.pointee.pointer == .granted && unit.pointee.firstChange < 0
     }
 
     /// Whether the task attributes let a command start (SAM-6 §8.7): HEAD OF QUEUE at once; ORDERED after every older
     /// command; SIMPLE after every older ORDERED and every HEAD OF QUEUE command.
     func allowed(_ slot: Int, dormantAhead: Bool, orderedAhead: Bool) -> Bool {
-        let unit = Int(tasks[slot].unit)
-        switch tasks[slot].attribute {
+        let task = tasks.pointer(slot)
+        let unit = units.pointer(Int(task.pointee.unit))
+        switch task.pointee.attribute {
         case .headOfQueue: return true
-        case .ordered: return units[unit].live == 0 && units[unit].liveHead == 0 && !dormantAhead
-        case .simple, .aca: return units[unit].liveOrdered == 0 && units[unit].liveHead == 0 && !orderedAhead
+        case .ordered: return unit.pointee.live == 0 && unit.pointee.liveHead == 0 && !dormantAhead
+        case .simple, .aca: return unit.pointee.liveOrdered == 0 && unit.pointee.liveHead == 0 && !orderedAhead
         }
     }
 
@@ -181,6 +172,7 @@ extension DeviceServer {
     /// After every event: what may start, starts; the state pointer goes where it is wanted; task management that has
     /// nothing left to wait for is answered.
     mutating func settle(_ unit: Int) {
+        if management.count == 0, units.pointer(unit).pointee.isSettled { return }
         while units[unit].firstWaiting >= 0, pump(unit) {}
         if unit != noUnit { movePointer(unit) }
         if management.count > 0 { answerManagement() }
@@ -190,16 +182,18 @@ extension DeviceServer {
 
     /// The command relies on the state pointer from here on.
     mutating func takeState(_ slot: Int) {
-        if tasks[slot].holdsState || !needsState(slot) { return }
-        tasks[slot].holdsState = true
-        units[Int(tasks[slot].unit)].executing += 1
+        let task = tasks.pointer(slot)
+        if task.pointee.holdsState || !needsState(slot) { return }
+        task.pointee.holdsState = true
+        units.pointer(Int(task.pointee.unit)).pointee.executing += 1
     }
 
     /// It relies on it no longer: it waits for its host, or it ends.
     mutating func letStateGo(_ slot: Int) {
-        if !tasks[slot].holdsState { return }
-        tasks[slot].holdsState = false
-        units[Int(tasks[slot].unit)].executing -= 1
+        let task = tasks.pointer(slot)
+        if !task.pointee.holdsState { return }
+        task.pointee.holdsState = false
+        units.pointer(Int(task.pointee.unit)).pointee.executing -= 1
     }
 
     /// Ends waiting commands whose patience is over; those that only wait for their turn go on waiting.

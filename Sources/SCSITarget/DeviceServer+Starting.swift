@@ -8,19 +8,20 @@ import SCSIFormats
 extension DeviceServer {
     /// Starts a command: unit attention, operation code, CDB, write protection, handler.
     mutating func start(_ slot: Int) {
-        let unit = Int(tasks[slot].unit)
-        tasks[slot].started = true
+        let task = tasks.pointer(slot)
+        let unit = Int(task.pointee.unit)
+        task.pointee.started = true
         units[unit].live += 1
-        if tasks[slot].attribute == .ordered { units[unit].liveOrdered += 1 }
+        if task.pointee.attribute == .ordered { units[unit].liveOrdered += 1 }
         if unit == noUnit {
             startWithoutUnit(slot)
             return
         }
         takeState(slot)
-        let index = tasks[slot].row
+        let index = task.pointee.row
         let known = Int(index) < commands.count
         if !known || !commands[Int(index)].traits.contains(.attentionExempt),
-            let code = attentions.take(nexus: Int(tasks[slot].nexus), unit: unit)
+            let code = attentions.take(nexus: Int(task.pointee.nexus), unit: unit)
         {
             counters.unitAttentions &+= 1
             fail(slot, SenseData(.unitAttention, code))
@@ -30,7 +31,7 @@ extension DeviceServer {
             fail(slot, Self.unknown(index))
             return
         }
-        if let violation = commands[Int(index)].violation(tasks[slot].cdb) {
+        if let violation = commands[Int(index)].violation(task.pointee.cdb) {
             fail(slot, .invalidField(inCDB: violation.byte, bit: violation.bit))
             return
         }
@@ -49,8 +50,9 @@ extension DeviceServer {
 
     /// Why a unit refuses writes, nil when it does not.
     func writeProtection(_ unit: Int) -> SenseData? {
-        if units[unit].readOnly { return SenseData(.dataProtect, .writeProtected) }
-        if units[unit].flags.contains(.softwareWriteProtect) {
+        let unit = units.pointer(unit)
+        if unit.pointee.readOnly { return SenseData(.dataProtect, .writeProtected) }
+        if unit.pointee.flags.contains(.softwareWriteProtect) {
             return SenseData(.dataProtect, .logicalUnitSoftwareWriteProtected)
         }
         return nil

@@ -49,6 +49,7 @@ package struct DeviceServer: ~Copyable {
     var deadline = Instant.never
     /// Arrivals so far.
     var sequence: UInt64 = 0
+    private let pinned = Pinned()
 
     /// - Parameters:
     ///   - frames: where page frames and parameter pages are.
@@ -161,8 +162,9 @@ package struct DeviceServer: ~Copyable {
     /// The slot of a handle, when its command has not ended.
     func current(_ handle: CommandHandle) -> Int? {
         let slot = handle.slot
-        guard slot < tasks.capacity, tasks[slot].phase != .free, tasks[slot].handle == handle else { return nil }
-        return slot
+        guard slot < tasks.capacity else { return nil }
+        let task = tasks.pointer(slot)
+        return task.pointee.phase != .free && task.pointee.handle == handle ? slot : nil
     }
 
     /// Whether hosts may be answered now.

@@ -117,11 +117,11 @@ extension ISCSITarget {
 
     private mutating func indicate(_ slot: Int, _ index: Int, _ pdu: SCSICommandPDU, _ header: UnsafeRawPointer) {
         let command = commands.pointer(slot)
-        var cdb = CDB()
-        let extended = pdu.totalAHSLength > 0 ? extendedCDB(header) : nil
-        withUnsafeMutableBytes(of: &cdb.bytes) { bytes in
-            bytes.copyMemory(from: UnsafeRawBufferPointer(start: header + Field.cdb, count: 16))
-            if let extended { UnsafeMutableRawBufferPointer(rebasing: bytes[16...]).copyMemory(from: extended) }
+        var cdb = CDB(sixteen: header + Field.cdb)
+        if pdu.totalAHSLength > 0, let extended = extendedCDB(header) {
+            withUnsafeMutableBytes(of: &cdb.bytes) { bytes in
+                UnsafeMutableRawBufferPointer(rebasing: bytes[16...]).copyMemory(from: extended)
+            }
         }
         indications.append(.commandReceived(SCSICommand(
             handle: CommandHandle(slot: slot, generation: command.pointee.generation),

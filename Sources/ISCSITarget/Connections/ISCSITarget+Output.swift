@@ -51,9 +51,9 @@ extension ISCSITarget {
         statistics.bytesSent &+= UInt64(count)
         var left = count
         while left > 0 && !c.pointee.output.isEmpty {
-            let (taken, done) = c.pointee.output.take(left)
+            let (taken, slot) = c.pointee.output.take(left)
             left -= taken
-            if let done, done.kind == .payload, done.last { delivered(Int(done.slot)) }
+            if slot >= 0 { delivered(Int(slot)) }
         }
         if c.pointee.output.isEmpty { c.pointee.transmitting = false }
         if c.pointee.firstSender >= 0 { serveSenders(index) }

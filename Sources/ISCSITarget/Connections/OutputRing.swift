@@ -90,23 +90,25 @@ struct OutputRing {
         entries + ((entryHead &+ index) & (Sizes.outputEntries - 1))
     }
 
-    /// Takes up to `count` sent bytes from the first entry; gives how many it took, and the entry when it is done.
-    mutating func take(_ count: Int) -> (taken: Int, done: OutputEntry?) {
-        let first = entry(0).pointee
-        let taken = min(count, Int(first.length) - firstSent)
-        firstSent += taken
-        if firstSent < Int(first.length) { return (taken, nil) }
+    /// Takes up to `count` sent bytes from the first entry; gives how many it took, and the command slot when that
+    /// completes a Data-In run, else -1.
+    mutating func take(_ count: Int) -> (taken: Int, delivered: Int32) {
+        let first = entry(0)
+        let length = Int(first.pointee.length)
+        let taken = min(count, length &- firstSent)
+        firstSent &+= taken
+        if firstSent < length { return (taken, -1) }
         firstSent = 0
         entryHead = (entryHead &+ 1) & (Sizes.outputEntries - 1)
         entryCount -= 1
-        switch first.kind {
+        switch first.pointee.kind {
         case .bytes:
-            liveBytes -= Int(first.length)
-            byteHead = Int(first.position) + Int(first.length)
-        case .payload: break
-        case .owned: first.pointer?.deallocate()
+            liveBytes -= length
+            byteHead = Int(first.pointee.position) &+ length
+        case .payload: if first.pointee.last { return (taken, first.pointee.slot) }
+        case .owned: first.pointee.pointer?.deallocate()
         }
-        return (taken, first)
+        return (taken, -1)
     }
 
     /// Drops everything.

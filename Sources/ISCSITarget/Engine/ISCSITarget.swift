@@ -49,6 +49,7 @@ package struct ISCSITarget: ~Copyable {
     var tasks: KeyIndex
     var taskManagement: Table<TaskManagementSlot>
     var nextTransferTag: UInt32 = 1
+    private let pinned = Pinned()
 
     /// - Parameters:
     ///   - frames, lists: the pages that runs of the device server name.

@@ -12,7 +12,10 @@ package struct PairService: ManagementService {
         self.movePatience = movePatience
     }
 
-    package func status() async -> PairStatus { supervisor.status }
+    package func status() async -> PairStatus {
+        supervisor.stir()
+        return supervisor.status
+    }
 
     // MARK: Homes
 
@@ -31,6 +34,7 @@ package struct PairService: ManagementService {
 
     /// Asks the present home of each unit, which alone knows what it must clear first, and waits until the move is done.
     private func move(_ luns: [UInt16], to name: String) async throws(ManagementRefusal) {
+        supervisor.stir()
         guard supervisor.controllers.contains(where: { $0.name == name }) else {
             throw .notFound("this array has no controller \(name)")
         }
@@ -136,6 +140,7 @@ package struct PairService: ManagementService {
 extension Supervisor {
     /// Notes a fault before it is put into effect, so that what it causes is understood.
     func noteFault(_ fault: Fault) throws(ManagementRefusal) -> FaultTable.Addition {
+        stir()
         let result = state.withLock { state -> Result<FaultTable.Addition, ManagementRefusal> in
             Result { () throws(ManagementRefusal) in try state.faults.add(fault) }
         }
@@ -143,5 +148,8 @@ extension Supervisor {
     }
 
     @discardableResult
-    func forgetFault(_ name: String) -> Fault? { state.withLock { $0.faults.remove(name) } }
+    func forgetFault(_ name: String) -> Fault? {
+        stir()
+        return state.withLock { $0.faults.remove(name) }
+    }
 }

@@ -71,6 +71,8 @@ package final class Supervisor: Sendable {
         var wasReady = false
         var stopping = false
         var orders: [Order] = []
+        /// Until then the controllers are asked often.
+        var restlessUntil: Int64 = 0
     }
 
     /// Something that only the owning thread does; answered when it is in effect.
@@ -161,17 +163,19 @@ package final class Supervisor: Sendable {
                 state.orders.append(Order(action: action, controller: controller, answer: continuation))
                 return true
             }
+            stir()
             if accepted { wakeUp() } else { continuation.resume() }
         }
     }
 
     // MARK: The owning thread
 
-    /// Until a signal, an order, the end of a child, or 50 ms.
+    /// Until a signal, an order, the end of a child, news, or a while: a short one unless everything is at rest.
     private func waitForSomething() {
+        let patience: Int32 = isAtRest ? 1000 : 50
         let pidfds = state.withLock { $0.children.values.compactMap { $0.process?.pidfd } }
         var descriptors = ([wake, signals] + pidfds).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        _ = poll(&descriptors, nfds_t(descriptors.count), 50)
+        _ = poll(&descriptors, nfds_t(descriptors.count), patience)
         var drained: UInt64 = 0
         _ = read(wake, &drained, 8)
     }

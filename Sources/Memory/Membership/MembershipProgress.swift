@@ -24,7 +24,8 @@ struct MembershipProgress {
     var releasesPending = 0
     /// What was last reported as the record's dirty flag.
     var reportedDirty = true
-    /// The pair was formed while this memory was void or solo: access states are announced.
+    /// The partner, alone so far, fills this memory: it is home of everything, whatever the devices said at the start.
+    var isBeingFilled = false
     var agreement = HeaderAgreement()
 }
 

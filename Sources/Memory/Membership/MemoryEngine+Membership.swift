@@ -68,6 +68,7 @@ extension MemoryEngine {
         if next.paired && !before.paired { paired(wasSolo: membership.isCatchingUp) }
         if next.serving && !next.paired && before.paired || next.serving && !before.serving && !next.paired {
             partnerLost()
+            membership.isBeingFilled = false
             for index in configuration.units.indices { units[index].mustClaim = true }
         }
         responses.append(.serving(condition))
@@ -79,7 +80,6 @@ extension MemoryEngine {
     /// Two members from now on. The one that was solo tells every nexus that the other's ports serve again.
     private mutating func paired(wasSolo: Bool) {
         membership.isCatchingUp = false
-        voidPointers()
         if wasSolo {
             for index in configuration.units.indices { units[index].mustClaim = true }
         } else {

@@ -152,8 +152,8 @@ extension MemoryEngine {
         for index in configuration.units.indices {
             units[index].isLoaded = false
             units[index].content = .none
-            units[index].home = configuration.controller.partner
         }
+        membership.isBeingFilled = false
         slots.reset()
         releases.removeAll()
         membership.releasesPending = 0

@@ -8,7 +8,8 @@ extension MemoryEngine {
     mutating func beginRead(_ id: Int, _ unit: UnitIndex, _ extent: BlockExtent, _ sequential: Bool) {
         start(id, .read, unit, extent)
         operations[id].isSequential = sequential
-        runnable.append(UInt32(id))
+        // Nobody is before it: it need not go through the queue.
+        if runnable.isEmpty { advanceRead(id) } else { runnable.append(UInt32(id)) }
     }
 
     /// Fills an operation's record; the user has checked the extent against the unit.

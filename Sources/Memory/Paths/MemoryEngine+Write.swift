@@ -267,8 +267,15 @@ extension MemoryEngine {
         record.pointee.state = .current
         record.pointee.operation = .max
         record.pointee.isReferenced = true
-        record.pointee.dirtySince = older != .none && pool[older].pointee.isDirty ? pool[older].pointee.dirtySince : now
-        dirty.append(frame, in: pool.records)
+        // What the device never had keeps its age and place in the list; what it had begins anew.
+        if older != .none, pool[older].pointee.isDirty, !pool[older].pointee.isWritten, !pool[older].pointee.isWriting {
+            record.pointee.dirtySince = pool[older].pointee.dirtySince
+            dirty.replace(older, by: frame, in: pool.records)
+            pool[older].pointee.dirtyMask = 0
+        } else {
+            record.pointee.dirtySince = now
+            dirty.append(frame, in: pool.records)
+        }
         if older != .none { retire(older) }
         if op.isThrough && op.fault == nil {
             wrote(frame, mark: op.writtenMark)

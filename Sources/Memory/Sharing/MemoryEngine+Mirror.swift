@@ -27,6 +27,7 @@ extension MemoryEngine {
         var message = PagingMessage(.spaceRequest)
         message.pageCount = MemoryLimits.spacePages
         message.argument = UInt64(slots.granted)
+        message.mode = condition.joining ? .exclusive : .none
         effects.append(.send(message, data: nil, stable: false))
     }
 
@@ -100,6 +101,11 @@ extension MemoryEngine {
 
     /// Grants the next part of the mirror area, all of it in time.
     mutating func answerSpace(_ message: PagingMessage) {
+        if message.mode == .exclusive && !condition.paired && !membership.isBeingFilled {
+            // A solo partner asks for room, and says why, before it reports that a joiner has everything.
+            membership.isBeingFilled = true
+            for index in configuration.units.indices { units[index].home = configuration.controller.partner }
+        }
         // The sender names what it has; so a request that is repeated after a reconnect gets the same part again.
         let grantedSlots = UInt32(min(message.argument, UInt64(layout.mirrorFrames)))
         let left = UInt32(layout.mirrorFrames) - grantedSlots

@@ -72,9 +72,11 @@ extension MemoryEngine {
 
     /// Not home: the home has granted (or could not).
     private mutating func granted(_ message: PagingMessage, _ data: UnsafeRawPointer?) {
-        guard let key = key(of: message), let slot = pointers.find(key), pointers[slot].asked != .none,
-            !isHome(UnitIndex(message.unit))
-        else { return }
+        // A question that was repeated after a reconnect may be granted twice: the home goes by the second grant, so
+        // it counts here too, wanted or not.
+        guard let key = key(of: message), !isHome(UnitIndex(message.unit)), let slot = pointers.findOrAdd(key) else {
+            return
+        }
         if message.status == .done {
             if message.mode.covers(pointers[slot].asked) { pointers[slot].asked = .none }
             pointers[slot].mine = message.mode

@@ -24,7 +24,6 @@ extension MemoryEngine {
             transferFrames[transfer * PageSize.operationPages] = frame
             let slices = transferSlices + transfer * PageSize.operationPages
             slices[0] = ByteSlice(base: frames.pointer(frame), count: PageSize.bytes)
-            units[index].draft = frame
             effects.append(
                 .storage(
                     StorageRequest(
@@ -34,11 +33,9 @@ extension MemoryEngine {
         }
     }
 
-    mutating func stateReadEnded(_ unit: UnitIndex, fault: BlockFault?) {
+    mutating func stateReadEnded(_ unit: UnitIndex, _ frame: FrameIndex, fault: BlockFault?) {
         let state = units + Int(unit.raw)
-        let frame = state.pointee.draft
-        state.pointee.draft = .none
-        guard let slot = pages.find(PageKey.state(unit)) else { return }
+        guard let slot = pages.find(PageKey.state(unit)) else { return pool.free(frame) }
         pages[slot].isStaging = false
         if pages[slot].current != .none {
             // A takeover has brought a newer one meanwhile.
@@ -61,7 +58,7 @@ extension MemoryEngine {
         let state = units + Int(unit.raw)
         state.pointee.isLoaded = true
         state.pointee.content = frame
-        setHome(unit, StateBlock(frames.pointer(frame)).home)
+        if !membership.isBeingFilled { setHome(unit, StateBlock(frames.pointer(frame)).home) }
         evaluateState(unit)
     }
 
@@ -171,7 +168,13 @@ extension MemoryEngine {
     mutating func commitState(_ unit: UnitIndex) {
         let state = units + Int(unit.raw)
         precondition(state.pointee.isWriting && state.pointee.draft != .none, "commit of a state block not lent")
-        let newHome = StateBlock(frames.pointer(state.pointee.draft)).home
+        // Only the home hands a unit over, and only to a partner: a move that was asked for before the membership or the
+        // home changed is void.
+        let draft = StateBlock(frames.pointer(state.pointee.draft))
+        if !condition.paired { draft.home = configuration.controller } else if !isHome(unit) {
+            draft.home = state.pointee.home
+        }
+        let newHome = draft.home
         if condition.paired && newHome != state.pointee.home && isHome(unit) {
             state.pointee.isMoving = true
             evaluateMove(unit)

@@ -13,34 +13,35 @@ package struct ByteSlice {
 
 /// A gather or scatter list of fixed capacity. An engine fills it when its driver asks where to receive, or what to
 /// send; the slices stay valid until the driver has reported the bytes moved (`received`, `transmitted`).
+@frozen
 @usableFromInline
 package struct ByteVector: ~Copyable {
     /// The slices; the first `count` are valid.
     @usableFromInline package let slices: UnsafeMutablePointer<ByteSlice>
     /// How many slices fit.
     @usableFromInline package let capacity: Int
-    package private(set) var count = 0
+    @usableFromInline package var count = 0
     /// Bytes in all slices.
-    package private(set) var byteCount = 0
+    @usableFromInline package var byteCount = 0
 
-    package init(capacity: Int) {
+    @inlinable package init(capacity: Int) {
         self.capacity = capacity
         slices = .allocate(capacity: capacity)
     }
 
-    deinit { slices.deallocate() }
+    @inlinable deinit { slices.deallocate() }
 
     /// True when no further slice fits.
-    @usableFromInline package var isFull: Bool { count == capacity }
+    @inlinable package var isFull: Bool { count == capacity }
 
-    package mutating func removeAll() {
+    @inlinable package mutating func removeAll() {
         count = 0
         byteCount = 0
     }
 
     /// Adds a slice; false, and no change, when the list is full. Empty slices are not added.
     @discardableResult
-    package mutating func append(_ base: UnsafeMutableRawPointer, _ bytes: Int) -> Bool {
+    @inlinable package mutating func append(_ base: UnsafeMutableRawPointer, _ bytes: Int) -> Bool {
         if bytes == 0 { return true }
         if count == capacity { return false }
         slices[count] = ByteSlice(base: base, count: bytes)

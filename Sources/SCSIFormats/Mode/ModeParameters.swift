@@ -1,17 +1,19 @@
 /// The changeable mode parameters of a logical unit, in the bits of the state block's mode flags.
+@frozen
+@usableFromInline
 package struct ModeFlags: OptionSet, Sendable {
-    package var rawValue: UInt8
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    @usableFromInline package var rawValue: UInt8
+    @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
     /// WCE of the Caching page: writes may be answered from memory.
-    package static var writeCacheEnabled: Self { Self(rawValue: 1) }
+    @inlinable package static var writeCacheEnabled: Self { Self(rawValue: 1) }
     /// DRA of the Caching page: no read-ahead.
-    package static var disableReadAhead: Self { Self(rawValue: 2) }
+    @inlinable package static var disableReadAhead: Self { Self(rawValue: 2) }
     /// SWP of the Control page: writes are refused.
-    package static var softwareWriteProtect: Self { Self(rawValue: 4) }
+    @inlinable package static var softwareWriteProtect: Self { Self(rawValue: 4) }
     /// D_SENSE of the Control page: descriptor format sense data.
-    package static var descriptorSense: Self { Self(rawValue: 8) }
+    @inlinable package static var descriptorSense: Self { Self(rawValue: 8) }
     /// What a unit starts with, and goes back to by a logical unit reset.
-    package static var standard: Self { .writeCacheEnabled }
+    @inlinable package static var standard: Self { .writeCacheEnabled }
 }
 
 /// PC field of MODE SENSE (SPC-4 §6.11.1).

@@ -34,6 +34,8 @@ package struct CommandRow: Sendable {
     package var usage: InlineArray<16, UInt8>
     /// Bytes of the CDB.
     package var length: UInt8
+    /// The bits that must be zero, of the CDB's first and second eight bytes: what `usage` says, for one look.
+    private var forbidden: (first: UInt64, second: UInt64) = (0, 0)
     package var handler: CommandHandler
     package var traits: CommandTraits
     /// Byte of the ALLOCATION LENGTH or PARAMETER LIST LENGTH field, and its width; width 0: there is none.
@@ -67,6 +69,15 @@ package struct CommandRow: Sendable {
         self.timeout = timeout
         self.name = name
         self.clause = clause
+        for index in 1..<digits / 2 {
+            let bits = UInt64(~allowed(index)) << UInt64(56 - index % 8 * 8)
+            if index < 8 { forbidden.first |= bits } else { forbidden.second |= bits }
+        }
+    }
+
+    /// The bits of a CDB byte that are evaluated.
+    private func allowed(_ index: Int) -> UInt8 {
+        index == 1 && traits.contains(.serviceAction) ? usage[index] | 0x1F : usage[index]
     }
 
     private static func digit(_ character: UInt8) -> UInt8? {
@@ -90,10 +101,9 @@ package struct CommandRow: Sendable {
 
     /// The first reserved bit that `cdb` sets: a field pointer's byte and bit.
     package func violation(_ cdb: CDB) -> (byte: Int, bit: Int)? {
+        if cdb.big64(0) & forbidden.first | cdb.big64(8) & forbidden.second == 0 { return nil }
         for index in 1..<Int(length) {
-            var allowed = usage[index]
-            if index == 1, traits.contains(.serviceAction) { allowed |= 0x1F }
-            let wrong = cdb[index] & ~allowed
+            let wrong = cdb[index] & ~allowed(index)
             if wrong != 0 { return (index, 7 - wrong.leadingZeroBitCount) }
         }
         return nil

@@ -10,45 +10,51 @@ extension DeviceServer {
     /// Reads the range from the CDB into the task (`sector`, `span` in bytes), or fails the command: LOGICAL BLOCK
     /// ADDRESS OUT OF RANGE, or INVALID FIELD IN CDB for more than the maximum transfer length (SBC-3 §6.6.4).
     mutating func takeRange(_ slot: Int) -> Bool {
-        let unit = Int(tasks[slot].unit)
-        let (address, count) = commands[Int(tasks[slot].row)].range(tasks[slot].cdb)
-        guard address < units[unit].blocks, UInt64(count) <= units[unit].blocks - address else {
+        let task = tasks.pointer(slot)
+        let unit = units.pointer(Int(task.pointee.unit))
+        let row = Int(task.pointee.row)
+        let (address, count) = commands[row].range(task.pointee.cdb)
+        guard address < unit.pointee.blocks, UInt64(count) <= unit.pointee.blocks - address else {
             fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
             return false
         }
-        let bytes = UInt64(count) * UInt64(units[unit].blockBytes)
+        let bytes = UInt64(count) << (9 &+ unit.pointee.blockShift)
         guard bytes <= UInt64(DeviceServerLimits.transferBytes) else {
-            fail(slot, .invalidField(inCDB: commands[Int(tasks[slot].row)].transferLengthByte))
+            fail(slot, .invalidField(inCDB: commands[row].transferLengthByte))
             return false
         }
-        tasks[slot].sector = address << units[unit].blockShift
-        tasks[slot].span = UInt32(bytes)
+        task.pointee.sector = address << unit.pointee.blockShift
+        task.pointee.span = UInt32(truncatingIfNeeded: bytes)
         return true
     }
 
     /// The next chunk: from `moved` on, for at most `bytes`.
     func nextChunk(_ slot: Int, bytes: UInt32) -> BlockExtent {
-        let sector = tasks[slot].sector + UInt64(tasks[slot].moved / 512)
+        let task = tasks.pointer(slot)
+        let sector = task.pointee.sector &+ UInt64(task.pointee.moved / 512)
         let pageSectors = UInt64(PageSize.sectors)
-        let limit = (sector / pageSectors + UInt64(PageSize.operationPages)) * pageSectors
+        let limit = (sector / pageSectors &+ UInt64(PageSize.operationPages)) &* pageSectors
         let wanted = (UInt64(bytes) + 511) / 512
-        return BlockExtent(start: sector, count: UInt32(min(wanted, limit - sector)))
+        return BlockExtent(start: sector, count: UInt32(truncatingIfNeeded: min(wanted, limit &- sector)))
     }
 
     /// Asks Memory for pages of `chunk`.
     mutating func read(_ slot: Int, _ chunk: BlockExtent, sequential: Bool) {
-        tasks[slot].chunk = chunk
-        tasks[slot].phase = .reading
-        blocks.append(.read(tasks[slot].token, units[Int(tasks[slot].unit)].index, chunk, sequential: sequential))
+        let task = tasks.pointer(slot)
+        task.pointee.chunk = chunk
+        task.pointee.phase = .reading
+        let unit = units.pointer(Int(task.pointee.unit)).pointee.index
+        blocks.append(.read(task.pointee.token, unit, chunk, sequential: sequential))
     }
 
     mutating func startRead(_ slot: Int) {
         guard takeRange(slot) else { return }
         counters.reads &+= 1
-        tasks[slot].total = tasks[slot].span
-        tasks[slot].limit = min(tasks[slot].span, tasks[slot].dataInLength)
-        if tasks[slot].limit == 0 {
-            complete(slot, .good, total: tasks[slot].total)
+        let task = tasks.pointer(slot)
+        task.pointee.total = task.pointee.span
+        task.pointee.limit = min(task.pointee.span, task.pointee.dataInLength)
+        if task.pointee.limit == 0 {
+            complete(slot, .good, total: task.pointee.total)
         } else {
             readNext(slot)
         }
@@ -56,9 +62,10 @@ extension DeviceServer {
 
     /// The next chunk of a READ; there is one.
     mutating func readNext(_ slot: Int) {
-        let chunk = nextChunk(slot, bytes: tasks[slot].limit - tasks[slot].moved)
+        let task = tasks.pointer(slot)
+        let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
         let sequential = streams.note(
-            start: chunk.start, end: chunk.end, nexus: Int(tasks[slot].nexus), unit: Int(tasks[slot].unit))
+            start: chunk.start, end: chunk.end, nexus: Int(task.pointee.nexus), unit: Int(task.pointee.unit))
         read(slot, chunk, sequential: sequential)
     }
 
@@ -80,17 +87,19 @@ extension DeviceServer {
     }
 
     private mutating func sendPages(_ slot: Int, _ run: PageRun) {
-        let offset = tasks[slot].moved
+        let task = tasks.pointer(slot)
+        let offset = task.pointee.moved
         var piece = run
-        piece.count = min(run.count, tasks[slot].chunk.count * 512)
-        tasks[slot].moved += tasks[slot].chunk.count * 512
-        tasks[slot].final = tasks[slot].moved >= tasks[slot].limit
-        tasks[slot].phase = .sending
+        let bytes = task.pointee.chunk.count * 512
+        piece.count = min(run.count, bytes)
+        task.pointee.moved += bytes
+        task.pointee.final = task.pointee.moved >= task.pointee.limit
+        task.pointee.phase = .sending
         counters.readBytes &+= UInt64(piece.count)
         letStateGo(slot)
         transport.append(.sendDataIn(
-            tasks[slot].handle, run: piece, bufferOffset: offset, final: tasks[slot].final,
-            total: tasks[slot].total))
+            task.pointee.handle, run: piece, bufferOffset: offset, final: task.pointee.final,
+            total: task.pointee.total))
     }
 
     /// PRE-FETCH (SBC-3 §5.8): CONDITION MET when the whole range is in memory; a range over the maximum is fetched

@@ -17,14 +17,15 @@ extension DeviceServer {
     }
 
     private mutating func writeNext(_ slot: Int) {
-        if tasks[slot].moved >= tasks[slot].limit {
-            complete(slot, .good, total: tasks[slot].total)
+        let task = tasks.pointer(slot)
+        if task.pointee.moved >= task.pointee.limit {
+            complete(slot, .good, total: task.pointee.total)
             return
         }
-        let chunk = nextChunk(slot, bytes: tasks[slot].limit - tasks[slot].moved)
-        tasks[slot].chunk = chunk
-        tasks[slot].phase = .preparing
-        blocks.append(.prepareWrite(tasks[slot].token, units[Int(tasks[slot].unit)].index, chunk))
+        let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
+        task.pointee.chunk = chunk
+        task.pointee.phase = .preparing
+        blocks.append(.prepareWrite(task.pointee.token, units.pointer(Int(task.pointee.unit)).pointee.index, chunk))
     }
 
     /// Fresh pages for the chunk: the host's data go there, and meanwhile the command relies on nothing.

@@ -53,6 +53,9 @@ struct LogicalUnit {
     /// The unapplied change of home, which a newer one replaces; -1 for none.
     var homeChange: Int32 = -1
 
+    /// Nobody waits, nothing changes, and the pointer is where it is wanted: there is nothing to settle.
+    var isSettled: Bool { firstWaiting < 0 && firstChange < 0 && pointer == .granted }
+
     var blockBytes: UInt32 { 512 << UInt32(blockShift) }
     var blocks: UInt64 { sectors >> blockShift }
 }

@@ -98,8 +98,25 @@ struct CommandTask {
     var received = PageRun(list: 0, offset: 0, count: 0)
     var checksum: UInt32 = 0
     /// What MODE SELECT will change.
-    var modeNamed: ModeFlags = []
-    var modeValues: ModeFlags = []
+    var modeNamed = ModeFlags(rawValue: 0)
+    var modeValues = ModeFlags(rawValue: 0)
+
+    init() {}
+
+    /// A command that has just arrived, for unit ordinal `unit`; it waits.
+    init(_ command: SCSICommand, unit: Int, row: UInt8, sequence: UInt64) {
+        handle = command.handle
+        cdb = command.cdb
+        lun = command.lun
+        self.sequence = sequence
+        dataInLength = command.dataInLength
+        dataOutLength = command.dataOutLength
+        self.unit = UInt16(truncatingIfNeeded: unit)
+        nexus = command.nexus.raw
+        self.row = row
+        attribute = command.attribute
+        phase = .waiting
+    }
 
     var slot: Int { handle.slot }
     var token: BlockToken { BlockToken(slot: handle.slot) }
