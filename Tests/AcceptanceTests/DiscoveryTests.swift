@@ -19,7 +19,8 @@ extension Acceptance {
             let array = try RunningArray()
             try array.start()
             let answers = try ["a", "b"].map { controller in
-                try ["0x80", "0x83"].map { page in
+                // Pages 80h and 83h; iscsi-inq reads decimal numbers.
+                try ["128", "131"].map { page in
                     try Program.run(["iscsi-inq", "-e", "1", "-c", page, array.url(controller)], folder: array.folder)
                 }
             }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// What `gemel status --output json` says, as far as the tests look.
 struct ArrayStatus: Decodable {
@@ -43,15 +44,17 @@ final class RunningArray {
         let base = geteuid() == 0 ? "/run/gemel" : "\(folder)/run/gemel"
         return "\(base)/\(name)/pair.sock"
     }
-    private var environment: [String: String] { geteuid() == 0 ? [:] : ["XDG_RUNTIME_DIR": "\(folder)/run"] }
+    var environment: [String: String] { geteuid() == 0 ? [:] : ["XDG_RUNTIME_DIR": "\(folder)/run"] }
 
     /// Writes the configuration; `start` follows.
     /// - Parameters:
     ///   - controllers: names of the controllers.
     ///   - more: lines of YAML to add.
     ///   - device: the device's mapping in YAML.
+    ///   - memory: a controller's memory mapping in YAML.
     init(
-        controllers: [String] = ["a", "b"], unitMebibytes: Int = 64, more: String = "", device: String? = nil
+        controllers: [String] = ["a", "b"], unitMebibytes: Int = 64, more: String = "", device: String? = nil,
+        memory: String = "{size: 128MiB}"
     ) throws {
         folder = NSTemporaryDirectory() + name
         try FileManager.default.createDirectory(atPath: "\(folder)/run", withIntermediateDirectories: true)
@@ -62,8 +65,9 @@ final class RunningArray {
             let portal = try Product.freePort()
             let channel = try Product.freePort()
             ports[controller] = portal
+            ports["channel \(controller)"] = channel
             lines += "  \(controller): {portals: [\"127.0.0.1:\(portal)\"], channel: \"127.0.0.1:\(channel)\","
-            lines += " memory: {size: 128MiB}}\n"
+            lines += " memory: \(memory)}\n"
         }
         self.ports = ports
         let text = """
@@ -107,8 +111,17 @@ final class RunningArray {
     /// Stops it cleanly and returns how it ended.
     func stop() throws -> Program.Outcome {
         guard let supervisor else { throw Failure("\(name) was not started") }
-        kill(supervisor.pid, SIGTERM)
+        Glibc.kill(supervisor.pid, SIGTERM)
         return try supervisor.wait(seconds: 20)
+    }
+
+    /// Ends it as a power failure of the processes would: nothing is written back, memory files stay.
+    func kill() throws {
+        guard let supervisor else { throw Failure("\(name) was not started") }
+        Glibc.kill(supervisor.pid, SIGKILL)
+        _ = try supervisor.wait(seconds: 10)
+        // The kernel kills the controllers with it; their locks and ports go with them.
+        usleep(300_000)
     }
 
     func url(_ controller: String) -> String { "iscsi://127.0.0.1:\(ports[controller] ?? 0)/\(Self.target)/0" }

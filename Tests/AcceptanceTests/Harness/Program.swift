@@ -78,6 +78,7 @@ final class Program {
     private static let packages = [
         "iscsi-ls": "libiscsi-bin", "iscsi-inq": "libiscsi-bin", "iscsi-readcapacity16": "libiscsi-bin",
         "iscsi-test-cu": "libiscsi-bin", "qemu-img": "qemu-utils",
+        "qemu-io": "qemu-utils", "mkfs.ext4": "e2fsprogs",
     ]
 
     /// Path of a program; a missing one is a failure that says what to install.
