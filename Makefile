@@ -6,11 +6,12 @@ test-packages := $(build-packages) libiscsi-bin qemu-utils qemu-block-extra sg3-
 bench-packages := $(build-packages) tgt valgrind
 release := swift build --configuration release --product gemel
 
-.PHONY: help run test bench soak install format docs
+.PHONY: help run test bench planted soak install format docs
 help:
 	@echo "make run      a pair of controllers on this machine, until Ctrl-C (STATE, FILE)"
 	@echo "make test     every test, and seeds of the simulator (SEEDS)"
 	@echo "make bench    the benchmarks, side by side with tgt"
+	@echo "make planted  the simulator against bugs planted on purpose (SEEDS)"
 	@echo "make soak     the simulator, until Ctrl-C (SEED, ROUNDS)"
 	@echo "make install  the command, completions, man pages (PREFIX, DESTDIR)"
 	@echo "make format   the source in its style"
@@ -34,6 +35,11 @@ bench:
 	@.make/packages "the benchmarks" $(bench-packages)
 	@$(release)
 	@swift run --configuration release gemel-bench $(BENCH)
+
+planted:
+	@.make/swift
+	@.make/packages "building" $(build-packages)
+	@.make/planted
 
 soak:
 	@.make/swift

@@ -52,6 +52,8 @@ final class MemoryWorld {
     var usesWindow: Bool
     /// Whether the two still are each other's partners: copies and messages pass.
     var isLinked = true
+    /// The kinds of the messages that were sent.
+    var kinds: [MessageKind] = []
 
     init(seed: UInt64, usesWindow: Bool) {
         random = SeededRandom(seed: seed)
@@ -140,6 +142,7 @@ final class MemoryWorld {
 
     private func send(_ message: PagingMessage, _ data: UnsafeRawPointer?, to: Node) {
         guard isLinked, to.isAlive else { return }
+        if !kinds.contains(message.kind) { kinds.append(message.kind) }
         let bytes = data.map { [UInt8](UnsafeRawBufferPointer(start: $0, count: Int(message.dataLength))) }
         to.inbox.append((message, bytes))
     }

@@ -3,7 +3,7 @@ import Testing
 /// `fixtures/claims.txt`: each of the thirty claims that the product is made from, and the test that shows it.
 @Suite struct ClaimTests {
     /// Claims that may be open now. When the product is complete, only the last list may be left here.
-    static let mayBeOpen = Set(1...30)
+    static let mayBeOpen: Set<Int> = [4, 12, 22, 24, 27]
     /// Claims that may be open in the end of this version: redundant devices, the copy by a SCSI command, and
     /// devices that each belong to one controller.
     static let mayStayOpen: Set<Int> = [4, 12, 22, 24, 27]

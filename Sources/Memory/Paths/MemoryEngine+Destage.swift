@@ -172,7 +172,8 @@ extension MemoryEngine {
         switch job.kind {
         case .none: return
         case .stage: stageEnded(transfer, fault: fault)
-        case .stateRead: stateReadEnded(job.unit, fault: fault)
+        case .stateRead:
+            stateReadEnded(job.unit, transferFrames[transfer * PageSize.operationPages], fault: fault)
         case .flush: flushEnded(job.device, fault: fault)
         case .destage, .operation: writeEnded(transfer, fault: fault)
         }

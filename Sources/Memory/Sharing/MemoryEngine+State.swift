@@ -24,7 +24,6 @@ extension MemoryEngine {
             transferFrames[transfer * PageSize.operationPages] = frame
             let slices = transferSlices + transfer * PageSize.operationPages
             slices[0] = ByteSlice(base: frames.pointer(frame), count: PageSize.bytes)
-            units[index].draft = frame
             effects.append(
                 .storage(
                     StorageRequest(
@@ -34,11 +33,9 @@ extension MemoryEngine {
         }
     }
 
-    mutating func stateReadEnded(_ unit: UnitIndex, fault: BlockFault?) {
+    mutating func stateReadEnded(_ unit: UnitIndex, _ frame: FrameIndex, fault: BlockFault?) {
         let state = units + Int(unit.raw)
-        let frame = state.pointee.draft
-        state.pointee.draft = .none
-        guard let slot = pages.find(PageKey.state(unit)) else { return }
+        guard let slot = pages.find(PageKey.state(unit)) else { return pool.free(frame) }
         pages[slot].isStaging = false
         if pages[slot].current != .none {
             // A takeover has brought a newer one meanwhile.

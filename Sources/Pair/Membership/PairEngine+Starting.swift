@@ -48,7 +48,8 @@ extension PairEngine {
         let seen = partnerSeen()
         return StartFacts(
             record: recordView, dirty: record?.dirty ?? false,
-            memoryIn: memory.id != .none && record?.member(own).memory == memory.id, partner: seen,
+            memoryIn: memory.id != .none
+                && (record?.member(own).memory == memory.id || Planted.isOn(.ignoreMembers)), partner: seen,
             waited: configuration.single || isWaitOver(seen, at: now), preferred: own == .a)
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Foundation
+import Primitives
 
 /// `gemel simulate --seeds N [--seed S] [--jobs J]`
 struct Simulate: ParsableCommand {
@@ -11,7 +12,21 @@ struct Simulate: ParsableCommand {
     @Option(help: "The first seed.") var seed: UInt64 = 1
     @Option(help: "Seeds side by side (default: the processors).") var jobs: Int?
     @Flag(help: "Print the trace.") var verbose = false
+    @Option(help: .hidden) var planted: String?
     @OptionGroup var output: OutputOptions
+
+    /// Turns a planted bug on; only the build that has them can (`make planted`).
+    private func plant(_ name: String) throws {
+        guard let bug = PlantedBug(rawValue: name) else {
+            let names = PlantedBug.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("'\(name)' is no planted bug; there are \(names)")
+        }
+        #if PLANTED_BUGS
+            Planted.selected = bug
+        #else
+            throw ValidationError("\(bug.rawValue) is not in this build; make planted has one that is")
+        #endif
+    }
 
     func validate() throws {
         guard seeds > 0, seeds <= 1_000_000_000, seed <= .max - seeds else {
@@ -21,6 +36,7 @@ struct Simulate: ParsableCommand {
     }
 
     func run() throws {
+        if let planted { try plant(planted) }
         let request = SimulationRequest(
             first: seed, count: seeds, jobs: jobs ?? max(1, ProcessInfo.processInfo.activeProcessorCount),
             verbose: verbose)
