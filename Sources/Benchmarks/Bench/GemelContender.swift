@@ -80,5 +80,13 @@ final class GemelContender: Contender {
             """
     }
 
-    func stop() { child?.stop(seconds: 10) }
+    func stop() {
+        child?.stop(seconds: 10)
+        Self.removeMemory(of: array)
+    }
+
+    /// Memory files outlive their controllers, as they should; those of a benchmark nobody wants.
+    static func removeMemory(of array: String) {
+        for controller in ["a", "b"] { unlink("/dev/shm/gemel-\(array)-\(controller).memory") }
+    }
 }

@@ -7,6 +7,7 @@ final class SingleController {
     private let child: Child
     let url: String
     let usesLimit: Bool
+    private let array: String
 
     /// - Parameters:
     ///   - wrapper: words before the command, such as `valgrind …`.
@@ -15,6 +16,7 @@ final class SingleController {
         self.bench = bench
         let port = try bench.freePort()
         usesLimit = bench.options.shapes.isEmpty
+        array = "bench-\(getpid())-\(port)"
         var words: [String]
         if usesLimit {
             words = [bench.tool("gemel-limit"), "\(port)", "64"]
@@ -22,7 +24,7 @@ final class SingleController {
         } else {
             let file = "\(bench.folder)/single-\(port).yaml"
             let text = """
-                array: {name: bench-\(getpid())-\(port)}
+                array: {name: \(array)}
                 devices: {disk0: {size: 80MiB}}
                 storage: {pool0: {members: [disk0]}}
                 policies: {bench: {rows: [{write: back, alone: back}]}}
@@ -55,5 +57,8 @@ final class SingleController {
         ])
     }
 
-    func stop() { child.stop(seconds: 30) }
+    func stop() {
+        child.stop(seconds: 30)
+        GemelContender.removeMemory(of: array)
+    }
 }

@@ -26,7 +26,8 @@ extension MemoryEngine {
         guard dirty.count > 0, !membership.isFrozen, !membership.isQuiescing, mayDestage else { return }
         let urgent = membership.isDraining || !waitingForClean.isEmpty || !waitingForFrames.isEmpty
             || !waitingForSpace.isEmpty || pointers.awaitsClean || !cleanRequests.isEmpty
-        let capacity = isMirroring && slots.granted > 0 ? min(pool.ownCount, slots.granted) : pool.ownCount
+        // The partner's room is asked for as it is needed: what was granted bounds it only when there is no more.
+        let capacity = isMirroring && slots.isExhausted ? min(pool.ownCount, slots.granted) : pool.ownCount
         let policy = units[0].watermarks
         let tooMany = dirty.count * 100 > capacity * Int(policy.high)
         let floor = urgent ? 0 : (tooMany ? capacity * Int(policy.low) / 100 : Int.max)

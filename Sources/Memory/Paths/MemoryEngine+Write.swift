@@ -268,8 +268,9 @@ extension MemoryEngine {
         record.pointee.operation = .max
         record.pointee.isReferenced = true
         // What the device never had keeps its age and place in the list; what it had begins anew.
-        if older != .none, pool[older].pointee.isDirty, !pool[older].pointee.isWritten, !pool[older].pointee.isWriting {
-            record.pointee.dirtySince = pool[older].pointee.dirtySince
+        let old = older == .none ? FrameRecord() : pool[older].pointee
+        if old.isDirty, !old.isWritten, !old.isWriting {
+            record.pointee.dirtySince = old.dirtySince
             dirty.replace(older, by: frame, in: pool.records)
             pool[older].pointee.dirtyMask = 0
         } else {
