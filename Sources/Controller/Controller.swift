@@ -62,7 +62,8 @@ package struct Controller: ~Copyable {
             configuration: description.iscsiTarget(id), frames: frames, lists: lists, seed: start.incarnation)
         server = DeviceServer(configuration: description.deviceServer(id), frames: frames, lists: lists)
         memory = MemoryEngine(
-            configuration: description.memory(id), region: region, layout: layout, frames: frames, lists: lists, at: now)
+            configuration: description.memory(id), region: region, layout: layout, frames: frames, lists: lists,
+            at: now)
         copy = CopyEngine(region: region, layout: layout)
         pair = PairEngine(configuration: description.pair(id, start, superblock), at: now)
         failback = Failback(delay: description.pair.failbackDelay)

@@ -1,6 +1,7 @@
 import Primitives
 
-/// When units go back to the controller that they prefer: some time after the pair is redundant again, one order a unit.
+/// When units go back to the controller that they prefer: some time after the pair is redundant again, one order a
+/// unit.
 struct Failback {
     /// Nil: on command only.
     let delay: Interval?

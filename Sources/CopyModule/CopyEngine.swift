@@ -108,6 +108,7 @@ package struct CopyEngine: ~Copyable {
         }
     }
 
+    /// The window on the partner's memory opened or closed: DMA copies are possible, or not.
     package mutating func window(open: Bool) { isWindowOpen = open }
 
     /// The channel came up (unanswered pages are sent again) or went down.

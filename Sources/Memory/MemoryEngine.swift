@@ -183,7 +183,8 @@ package struct MemoryEngine: ~Copyable {
         for _ in 0..<PageSize.operationPages where next != .max {
             let record = pool.records[Int(next)]
             if !record.isWriting && !(pages.find(record.key).map { pages[$0].isDeviceBusy } ?? false) {
-                return max(record.dirtySince + destageAge(of: record.key), devices[Int(device(of: record.key).raw)].retryAt)
+                let retryAt = devices[Int(device(of: record.key).raw)].retryAt
+                return max(record.dirtySince + destageAge(of: record.key), retryAt)
             }
             next = record.next
         }
@@ -205,7 +206,8 @@ package struct MemoryEngine: ~Copyable {
 
     /// Whether an answer computed at `now` may be given (pair-rules 3).
     var mayAnswer: Bool {
-        condition.serving && (now < condition.leaseEnd || Planted.isOn(.ignoreLease)) && !membership.isQuiescing && !membership.isFrozen
+        condition.serving && (now < condition.leaseEnd || Planted.isOn(.ignoreLease)) && !membership.isQuiescing
+            && !membership.isFrozen
     }
 
     /// New versions go to the partner's memory as well.

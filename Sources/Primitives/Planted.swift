@@ -33,12 +33,14 @@ package enum PlantedBug: String, Sendable, CaseIterable {
     package enum Planted {
         nonisolated(unsafe) package static var selected: PlantedBug?
         package static var isBuiltIn: Bool { true }
+        /// Whether `bug` is the one that is on.
         package static func isOn(_ bug: PlantedBug) -> Bool { selected == bug }
     }
 #else
     /// No bug is on in this build.
     package enum Planted {
         @inlinable package static var isBuiltIn: Bool { false }
+        /// Always false here.
         @inlinable @inline(__always) package static func isOn(_ bug: PlantedBug) -> Bool { false }
     }
 #endif

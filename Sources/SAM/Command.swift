@@ -26,7 +26,8 @@ package struct CDB: Sendable {
         bytes = InlineArray(repeating: 0)
         withUnsafeMutableBytes(of: &bytes) { bytes in
             bytes.storeBytes(of: base.loadUnaligned(as: UInt64.self), toByteOffset: 0, as: UInt64.self)
-            bytes.storeBytes(of: base.loadUnaligned(fromByteOffset: 8, as: UInt64.self), toByteOffset: 8, as: UInt64.self)
+            let second = base.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            bytes.storeBytes(of: second, toByteOffset: 8, as: UInt64.self)
         }
     }
     @inlinable package subscript(index: Int) -> UInt8 {

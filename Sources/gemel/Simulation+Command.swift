@@ -44,7 +44,9 @@ func runSimulation(
             summary.takeovers += UInt64(result.takeovers)
             if let failure = result.failure {
                 summary.failures.append(
-                    .init(seed: result.seed, reason: "\(failure.kind.rawValue): \(failure.text)", report: result.report))
+                    .init(
+                        seed: result.seed, reason: "\(failure.kind.rawValue): \(failure.text)",
+                        report: result.report))
             }
             return (summary.seeds, summary.failures.count)
         }

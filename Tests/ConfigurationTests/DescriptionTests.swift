@@ -27,12 +27,12 @@ import Testing
         #expect(
             array.controllers.map(\.memoryFile) == ["/dev/shm/gemel-demo-a.memory", "/dev/shm/gemel-demo-b.memory"])
         #expect(array.controllers.allSatisfy { $0.memoryDurability == .process })
-        #expect(configuration.stateFolder == "/home/nobody/.local/state/gemel/demo")
+        #expect(configuration.stateFolder == "/users/nobody/.local/state/gemel/demo")
         #expect(array.devices.count == 1)
-        #expect(array.devices[0].kind == .file("/home/nobody/.local/state/gemel/demo/disk0.img"))
+        #expect(array.devices[0].kind == .file("/users/nobody/.local/state/gemel/demo/disk0.img"))
         #expect(array.devices[0].dataBytes == 1 << 30)
-        #expect(array.pair.witnessFile == "/home/nobody/.local/state/gemel/demo/witness")
-        #expect(array.pair.secretFile == "/home/nobody/.local/state/gemel/demo/secret")
+        #expect(array.pair.witnessFile == "/users/nobody/.local/state/gemel/demo/witness")
+        #expect(array.pair.secretFile == "/users/nobody/.local/state/gemel/demo/secret")
         #expect(array.targets.map(\.name) == ["iqn.2026-11.io.gemel:demo"])
         #expect(configuration.management?.description == "127.0.0.1:8080")
         #expect(configuration.givenDevices.isEmpty)
@@ -48,7 +48,7 @@ import Testing
     @Test func theStateFolderIsTheOptionThenTheFileThenTheUsers() throws {
         let given = Self.six + "\nstate: /srv/demo\n"
         #expect(try parse(given).stateFolder == "/srv/demo")
-        #expect(try parse(given, state: ".gemel").stateFolder == "/work/.gemel")
+        #expect(try parse(given, state: ".gemel").stateFolder == "/place/.gemel")
         var root = nobody
         root.isRoot = true
         let configuration = try Configuration.parse(Self.six, file: "x", surroundings: root)
@@ -136,7 +136,7 @@ import Testing
         #expect(
             pair.lease == .seconds(5) && pair.channelPatience == .seconds(2) && pair.heartbeat == .milliseconds(100))
         #expect(pair.failbackDelay == nil)
-        #expect(pair.witnessFile == "/home/nobody/.local/state/gemel/demo/w" && pair.secretFile == "/etc/s")
+        #expect(pair.witnessFile == "/users/nobody/.local/state/gemel/demo/w" && pair.secretFile == "/etc/s")
         #expect(configuration.management == nil)
     }
 

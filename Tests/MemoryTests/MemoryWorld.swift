@@ -31,7 +31,8 @@ final class MemoryWorld {
             if region == nil { self.region.initializeMemory(as: UInt8.self, repeating: 0, count: layout.bytes) }
             lists = PageLists(base: .allocate(capacity: MemoryWorld.tokens * 64), count: MemoryWorld.tokens)
             frames = Frames(
-                base: self.region + layout.frameOffset, count: layout.frames, parameters: self.region, parameterCount: 0)
+                base: self.region + layout.frameOffset, count: layout.frames, parameters: self.region,
+                parameterCount: 0)
             var policy = Policy.standard
             policy.rows[0].destageAge = .milliseconds(20)
             policy.rows[1].destageAge = .milliseconds(20)
@@ -261,7 +262,8 @@ final class MemoryUser {
         return true
     }
 
-    /// Reads an extent through a controller; answers the first sector that is wrong, nil when all are right, -1 when the
+    /// Reads an extent through a controller; answers the first sector that is wrong, nil when all are right, -1 when
+    /// the
     /// read did not complete.
     func mismatch(_ id: ControllerID, start: UInt64, count: UInt32) -> Int? {
         let node = world.nodes[Int(id.rawValue)]

@@ -22,7 +22,7 @@ import Testing
         try? DeviceFile.create(scratch.file("disk0"), bytes: bytes + DeviceLayout.labelArea)
         let controllers = ControllerID.allCases.map {
             ControllerDescription(
-                id: $0, portals: ["127.0.0.1:0"], channel: "127.0.0.1:0", memoryBytes: 1 << 20,
+                id: $0, portals: ["127.0.0.1:0"], channel: "127.0.0.1:0", memoryBytes: 4 << 20,
                 memoryFile: "\($0.name).memory", memoryDurability: .process)
         }
         var description = ArrayDescription(

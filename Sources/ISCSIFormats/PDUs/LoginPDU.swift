@@ -75,6 +75,7 @@ package struct LoginRequestPDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
+    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
     package func encode(into base: UnsafeMutableRawPointer) {
         let flags = (transit ? 0x80 : 0) | (continues ? 0x40 : 0) | (currentStage & 3) << 2 | nextStage & 3
         base.beginHeader(
@@ -124,6 +125,7 @@ package struct LoginResponsePDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
+    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
     package func encode(into base: UnsafeMutableRawPointer) {
         let flags = (transit ? 0x80 : 0) | (continues ? 0x40 : 0) | (currentStage & 3) << 2 | nextStage & 3
         base.beginHeader(

@@ -32,7 +32,8 @@ package struct PairService: ManagementService {
         }
     }
 
-    /// Asks the present home of each unit, which alone knows what it must clear first, and waits until the move is done.
+    /// Asks the present home of each unit, which alone knows what it must clear first, and waits until the move is
+    /// done.
     private func move(_ luns: [UInt16], to name: String) async throws(ManagementRefusal) {
         supervisor.stir()
         guard supervisor.controllers.contains(where: { $0.name == name }) else {

@@ -33,7 +33,9 @@ struct MembershipProgress {
 /// what they hold of their own, each drops what the other holds newer, then each destages the rest; only when
 /// both are clean does either go on.
 struct HeaderAgreement {
-    enum Step: UInt8 { case none, listing, waitingForPartnersList, destaging, waitingForPartnersDevice, reading, agreed }
+    enum Step: UInt8 {
+        case none, listing, waitingForPartnersList, destaging, waitingForPartnersDevice, reading, agreed
+    }
     var step = Step.none
     /// Next frame of the partner to be listed.
     var cursor: UInt64 = 0

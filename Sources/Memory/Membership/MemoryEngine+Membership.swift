@@ -4,6 +4,7 @@ import Primitives
 
 // Orders of Pair, and the reports that they are fulfilled.
 extension MemoryEngine {
+    /// An order of Pair; what it must be answered with says `MembershipOrder`.
     package mutating func handle(_ order: MembershipOrder, at now: Instant) {
         self.now = now
         switch order {

@@ -84,7 +84,8 @@ extension MemoryEngine {
         while let id = waitingForSpace.popFirst() { runnable.append(id) }
     }
 
-    /// The window closed while the pair goes on: its last clears may not have arrived, so all free slots are released by
+    /// The window closed while the pair goes on: its last clears may not have arrived, so all free slots are released
+    /// by
     /// messages before they are used again.
     mutating func releaseFreeSlots() {
         let free = slots.takeAllFree()

@@ -1,6 +1,7 @@
 import Primitives
 
-/// A doubly linked list of frames through their records: the dirty list (oldest first) and the written list (waiting for
+/// A doubly linked list of frames through their records: the dirty list (oldest first) and the written list (waiting
+/// for
 /// a flush). A frame is in at most one of them.
 struct FrameList {
     private(set) var head: UInt32 = .max

@@ -1,0 +1,85 @@
+import BlockModel
+import PagingFormats
+import Primitives
+
+// The end of a version: published as its page's readable one, superseded, or given up before it had an effect.
+extension MemoryEngine {
+    /// Makes a pending frame its page's current one.
+    mutating func publish(_ frame: FrameIndex, _ op: Operation) {
+        let record = pool[frame]
+        let key = record.pointee.key
+        guard let slot = pages.find(key) else { preconditionFailure("a pending page has no record") }
+        let older = pages[slot].current
+        pages[slot].current = frame
+        pages[slot].writer = .max
+        if op.hasDeviceTurn { pages[slot].isDeviceBusy = false }
+        record.pointee.state = .current
+        record.pointee.operation = .max
+        record.pointee.isReferenced = true
+        // What the device never had keeps its age and place in the list; what it had begins anew.
+        let old = older == .none ? FrameRecord() : pool[older].pointee
+        if old.isDirty, !old.isWritten, !old.isWriting {
+            record.pointee.dirtySince = old.dirtySince
+            dirty.replace(older, by: frame, in: pool.records)
+            pool[older].pointee.dirtyMask = 0
+        } else {
+            record.pointee.dirtySince = now
+            dirty.append(frame, in: pool.records)
+        }
+        if older != .none { retire(older) }
+        if op.isThrough && op.fault == nil {
+            wrote(frame, mark: op.writtenMark)
+            if op.isFlushed { clean(frame) }
+        }
+        pageChanged(slot)
+    }
+
+    /// A frame is no longer its page's: its mirror copy goes, its header is opened, and it is free when nothing uses
+    /// it.
+    mutating func retire(_ frame: FrameIndex) {
+        let record = pool[frame]
+        if record.pointee.isDirty {
+            unlist(frame)
+            record.pointee.dirtyMask = 0
+        }
+        dropSlot(of: frame)
+        FrameHeader.open(at: region + layout.header(Int(frame.raw)))
+        record.pointee.state = .retired
+        freeIfRetired(frame)
+    }
+
+    /// Takes a dirty frame out of the list that it is in.
+    mutating func unlist(_ frame: FrameIndex) {
+        let record = pool[frame]
+        if record.pointee.isWritten {
+            devices[Int(device(of: record.pointee.key).raw)].written.remove(frame, in: pool.records)
+            record.pointee.isWritten = false
+        } else {
+            dirty.remove(frame, in: pool.records)
+        }
+    }
+
+    /// An operation that was let go before it had an effect.
+    mutating func abandonWrite(_ id: Int) {
+        let op = operations + id
+        let locked = op.pointee.phase == .page ? op.pointee.progress : 0
+        if op.pointee.phase == .frames {
+            dropFilling(id, count: op.pointee.progress)
+        } else {
+            for index in 0..<locked {
+                guard let slot = pages.find(pageKey(id, index)), pages[slot].writer == UInt32(id) else { continue }
+                pages[slot].writer = .max
+                pageChanged(slot)
+            }
+            dropFilling(id)
+        }
+        end(id)
+        responses.append(.completed(BlockToken(slot: id), .aborted))
+    }
+
+    /// Gives back frames that were lent for host data.
+    mutating func dropFilling(_ id: Int, count: Int? = nil) {
+        for index in 0..<(count ?? operations[id].pageCount) { pool.free(lists[id][index]) }
+        wakeForFrames()
+    }
+}
