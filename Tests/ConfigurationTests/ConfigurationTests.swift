@@ -8,7 +8,7 @@ let repository = URL(fileURLWithPath: #filePath)
 
 /// A reader whose machine has no files, so that every run of a test sees the same.
 let nobody = Configuration.Surroundings(
-    isRoot: false, home: "/users/nobody", stateHome: nil, workingFolder: "/work", deviceSize: { _ in nil },
+    isRoot: false, home: "/users/nobody", stateHome: nil, workingFolder: "/place", deviceSize: { _ in nil },
     realPath: { $0 })
 
 func parse(_ text: String, state: String? = nil) throws -> Configuration {

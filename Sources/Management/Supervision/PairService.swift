@@ -43,7 +43,10 @@ package struct PairService: ManagementService {
             throw .conflict("controller \(name) does not serve now; units can only move to one that does")
         }
         for unit in supervisor.status.units where luns.contains(unit.lun) && unit.home != name {
-            guard let home = supervisor.controllers.first(where: { $0.name == unit.home }) else { continue }
+            // A home that does not serve has lost the unit: whoever serves it is home, or will be.
+            let isServing = supervisor.status.controllers.first { $0.name == unit.home }?.isServing == true
+            let asked = isServing ? unit.home : name
+            guard let home = supervisor.controllers.first(where: { $0.name == asked }) else { continue }
             let client = ControlClient(socketPath: home.socketPath)
             let lun = unit.lun
             try await tell(client, "POST", "/failover", MoveBody(to: name, lun: lun))

@@ -56,7 +56,7 @@ extension MemoryEngine {
 
     /// Only a member with a lease, or a fenced survivor, writes to devices.
     private var mayDestage: Bool {
-        membership.isSettling || (condition.serving && now < condition.leaseEnd)
+        membership.isSettling || ((condition.serving || membership.isDraining) && now < condition.leaseEnd)
     }
 
     func destageAge(of key: UInt64) -> Interval { units[Int(PageKey.unit(key).raw)].destageAge }
