@@ -92,7 +92,8 @@ extension Acceptance {
             var programs: [Program] = []
             for (index, controller) in ["a", "b"].enumerated() {
                 let secret = "\(array.folder)/secret-\(controller)"
-                try String(repeating: "\(index + 1)", count: 64).write(toFile: secret, atomically: true, encoding: .utf8)
+                let digits = String(repeating: "\(index + 1)", count: 64)
+                try digits.write(toFile: secret, atomically: true, encoding: .utf8)
                 chmod(secret, 0o600)
                 let file = "\(array.folder)/\(controller).yaml"
                 try text.replacingOccurrences(of: "SECRET", with: secret)

@@ -29,6 +29,7 @@ package struct RejectPDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .reject, flags: 0x80, initiatorTaskTag: Tag.none, dataSegmentLength: dataSegmentLength)
@@ -72,6 +73,7 @@ package struct AsyncMessagePDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .asyncMessage, flags: 0x80, initiatorTaskTag: Tag.none, dataSegmentLength: dataSegmentLength)

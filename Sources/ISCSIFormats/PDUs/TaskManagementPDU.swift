@@ -56,6 +56,7 @@ package struct TaskManagementRequestPDU: Equatable, Sendable {
         expDataSN = base.big32(Field.expDataSN)
     }
 
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .taskManagementRequest, immediate: immediate, flags: 0x80 | function, initiatorTaskTag: initiatorTaskTag)
@@ -83,6 +84,7 @@ package struct TaskManagementResponsePDU: Equatable, Sendable {
         serials = TargetSerialNumbers(decoding: base)
     }
 
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(.taskManagementResponse, flags: 0x80, initiatorTaskTag: initiatorTaskTag)
         base.put(byte: response, Field.response)
