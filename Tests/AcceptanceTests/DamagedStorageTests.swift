@@ -78,7 +78,7 @@ extension Acceptance {
             let array = try RunningArray(unitMebibytes: 100, device: "{file: \(file), size: 110MiB}")
             try array.start()
             let pids = try ["a", "b"].map(array.pid)
-            let full = try Self.io(array, "a", "write -f -P 7 0 32M", "write -f -P 7 32M 32M", "flush")
+            let full = try Self.io(array, "a", "write -f -P 7 0 32M", "write -f -P 7 32M 32M")
             #expect(full.output.contains("error") || full.output.contains("No space left"), "\(full.output)")
             for controller in ["a", "b"] {
                 let read = try Self.io(array, controller, "read -P 7 1M 1M")

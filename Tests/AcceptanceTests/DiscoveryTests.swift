@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension Acceptance {
@@ -27,14 +28,14 @@ extension Acceptance {
             for answer in answers.joined() { #expect(answer.status == 0, "\(answer.output)") }
             #expect(answers[0][0].output == answers[1][0].output, "the serial number differs")
             let names = answers.map { Self.naming($0[1].output) }
-            #expect(!names[0].isEmpty)
+            #expect(names[0].count == 2, "the NAA and the T10 vendor designator of the unit: \(answers[0][1].output)")
             #expect(names[0] == names[1], "the names of the unit differ")
         }
 
-        /// The lines of the device identification page that name the unit, not the port.
-        private static func naming(_ page: String) -> [Substring] {
-            page.split(separator: "\n").filter { $0.lowercased().contains("naa") || $0.contains("DESIGNATOR:") }
-                .filter { !$0.lowercased().contains("port") }
+        /// The designators of the device identification page that name the unit, not the port or the target.
+        private static func naming(_ page: String) -> [String] {
+            page.components(separatedBy: "DEVICE DESIGNATOR").filter { $0.contains("Association:(0)") }
+                .map { String($0.drop { $0 != "\n" }) }.sorted()
         }
 
         @Test func readCapacityTellsTheConfiguredSize() throws {

@@ -41,6 +41,7 @@ package struct TargetSerialNumbers: Equatable, Sendable {
         expCmdSN = base.big32(Field.expCmdSN)
         maxCmdSN = base.big32(Field.maxCmdSN)
     }
+    /// Writes StatSN, ExpCmdSN and MaxCmdSN to their places in the header at `base`.
     @inlinable package func encode(into base: UnsafeMutableRawPointer) {
         base.put(big32: statSN, Field.statSN)
         base.put(big32: expCmdSN, Field.expCmdSN)

@@ -27,6 +27,7 @@ package struct DataOutPDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     @inlinable package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .dataOut, flags: final ? 0x80 : 0, initiatorTaskTag: initiatorTaskTag, dataSegmentLength: dataSegmentLength)
@@ -70,6 +71,7 @@ package struct DataInPDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     @inlinable package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .dataIn, flags: (final ? 0x80 : 0) | residual.flags | (hasStatus ? 0x01 : 0),
@@ -107,6 +109,7 @@ package struct ReadyToTransferPDU: Equatable, Sendable {
         desiredDataTransferLength = base.big32(Field.desiredDataTransferLength)
     }
 
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     @inlinable package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(.readyToTransfer, flags: 0x80, initiatorTaskTag: initiatorTaskTag)
         base.put(big64: lun, Field.lun)

@@ -34,6 +34,7 @@ package struct ISID: Hashable, Sendable {
     @inlinable package init(decoding base: UnsafeRawPointer) {
         raw = UInt64(base.big32(Field.isid)) << 16 | UInt64(base.big16(Field.isid + 4))
     }
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     @inlinable package func encode(into base: UnsafeMutableRawPointer) {
         base.put(big32: UInt32(truncatingIfNeeded: raw >> 16), Field.isid)
         base.put(big16: UInt16(truncatingIfNeeded: raw), Field.isid + 4)
@@ -75,7 +76,7 @@ package struct LoginRequestPDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         let flags = (transit ? 0x80 : 0) | (continues ? 0x40 : 0) | (currentStage & 3) << 2 | nextStage & 3
         base.beginHeader(
@@ -125,7 +126,7 @@ package struct LoginResponsePDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         let flags = (transit ? 0x80 : 0) | (continues ? 0x40 : 0) | (currentStage & 3) << 2 | nextStage & 3
         base.beginHeader(

@@ -36,7 +36,7 @@ package struct LogoutRequestPDU: Equatable, Sendable {
         expStatSN = base.big32(Field.expStatSN)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .logoutRequest, immediate: immediate, flags: 0x80 | reason, initiatorTaskTag: initiatorTaskTag)
@@ -67,7 +67,7 @@ package struct LogoutResponsePDU: Equatable, Sendable {
         time2Retain = base.big16(Field.time2Retain)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(.logoutResponse, flags: 0x80, initiatorTaskTag: initiatorTaskTag)
         base.put(byte: response, Field.response)

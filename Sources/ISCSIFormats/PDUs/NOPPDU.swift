@@ -24,7 +24,7 @@ package struct NOPOutPDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .nopOut, immediate: immediate, flags: 0x80, initiatorTaskTag: initiatorTaskTag,
@@ -55,7 +55,7 @@ package struct NOPInPDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .nopIn, flags: 0x80, initiatorTaskTag: initiatorTaskTag, dataSegmentLength: dataSegmentLength)

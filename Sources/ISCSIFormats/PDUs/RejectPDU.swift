@@ -29,7 +29,7 @@ package struct RejectPDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .reject, flags: 0x80, initiatorTaskTag: Tag.none, dataSegmentLength: dataSegmentLength)
@@ -73,7 +73,7 @@ package struct AsyncMessagePDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .asyncMessage, flags: 0x80, initiatorTaskTag: Tag.none, dataSegmentLength: dataSegmentLength)

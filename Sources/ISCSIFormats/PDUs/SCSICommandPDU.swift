@@ -39,6 +39,7 @@ package struct SCSICommandPDU: Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     @inlinable package func encode(into base: UnsafeMutableRawPointer) {
         let flags: UInt8 = (final ? 0x80 : 0) | (read ? 0x40 : 0) | (write ? 0x20 : 0) | attribute & 0x07
         base.beginHeader(
@@ -104,6 +105,7 @@ package struct SCSIResponsePDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     @inlinable package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .scsiResponse, flags: 0x80 | residual.flags, initiatorTaskTag: initiatorTaskTag,

@@ -23,7 +23,7 @@ package struct SNACKRequestPDU: Equatable, Sendable {
         runLength = base.big32(Field.runLength)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(.snackRequest, flags: 0x80 | type, initiatorTaskTag: initiatorTaskTag)
         base.put(big64: lun, Field.lun)

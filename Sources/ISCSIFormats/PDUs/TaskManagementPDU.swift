@@ -56,7 +56,7 @@ package struct TaskManagementRequestPDU: Equatable, Sendable {
         expDataSN = base.big32(Field.expDataSN)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .taskManagementRequest, immediate: immediate, flags: 0x80 | function, initiatorTaskTag: initiatorTaskTag)
@@ -84,7 +84,7 @@ package struct TaskManagementResponsePDU: Equatable, Sendable {
         serials = TargetSerialNumbers(decoding: base)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(.taskManagementResponse, flags: 0x80, initiatorTaskTag: initiatorTaskTag)
         base.put(byte: response, Field.response)

@@ -27,7 +27,7 @@ package struct TextRequestPDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .textRequest, immediate: immediate, flags: (final ? 0x80 : 0) | (continues ? 0x40 : 0),
@@ -61,7 +61,7 @@ package struct TextResponsePDU: Equatable, Sendable {
         dataSegmentLength = base.big24(Field.dataSegmentLength)
     }
 
-    /// Writes the 48 bytes of the basic header segment; `base` has room for them.
+    /// Writes the basic header segment, 48 bytes at `base`, whole.
     package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .textResponse, flags: (final ? 0x80 : 0) | (continues ? 0x40 : 0), initiatorTaskTag: initiatorTaskTag,

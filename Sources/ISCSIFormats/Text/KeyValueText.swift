@@ -28,6 +28,7 @@ package enum TextFault: Error, Equatable {
 
 /// Walks the `key=value` pairs of a text (RFC 7143 §6.1). The bytes belong to the caller; pairs point into them.
 package struct KeyValueReader {
+    /// One pair: the bytes before and after the first equals sign.
     package struct Pair {
         package let key: UnsafeRawBufferPointer
         package let value: UnsafeRawBufferPointer
@@ -87,6 +88,7 @@ package struct KeyValueWriter {
     package private(set) var bytes: [UInt8] = []
     package init() {}
 
+    /// Appends a pair and its terminating zero.
     package mutating func append(_ key: String, _ value: String) {
         bytes.append(contentsOf: key.utf8)
         bytes.append(UInt8(ascii: "="))
@@ -94,6 +96,7 @@ package struct KeyValueWriter {
         bytes.append(0)
     }
 
+    /// The same, with the key as the initiator spelled it.
     package mutating func append(_ key: UnsafeRawBufferPointer, _ value: String) {
         bytes.append(contentsOf: key)
         bytes.append(UInt8(ascii: "="))
@@ -101,5 +104,6 @@ package struct KeyValueWriter {
         bytes.append(0)
     }
 
+    /// Empties the text; the room stays.
     package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 }

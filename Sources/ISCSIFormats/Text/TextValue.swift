@@ -32,6 +32,7 @@ package enum TextValue {
         return nil
     }
 
+    /// Whether the value's bytes are exactly `text`.
     package static func equal(_ value: UnsafeRawBufferPointer, _ text: String) -> Bool {
         value.elementsEqual(text.utf8)
     }

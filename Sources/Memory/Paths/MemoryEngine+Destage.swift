@@ -186,7 +186,7 @@ extension MemoryEngine {
         let job = transfers[transfer]
         let device = devices + Int(job.device.raw)
         device.pointee.writing -= 1
-        if fault != nil { device.pointee.retryAt = now + .milliseconds(500) }
+        if let fault { deviceFailed(job.device, fault) }
         for index in 0..<job.count {
             let frame = transferFrames[transfer * PageSize.operationPages + index]
             let record = pool[frame]

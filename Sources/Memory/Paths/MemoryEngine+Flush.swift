@@ -58,7 +58,7 @@ extension MemoryEngine {
                 dirty.append(frame, in: pool.records)
             }
         }
-        if fault != nil { device.pointee.retryAt = now + .milliseconds(500) }
+        if let fault { deviceFailed(index, fault) }
         endFlushWaiters(device, covered, fault)
         cleanChanged()
     }
@@ -135,6 +135,29 @@ extension MemoryEngine {
         let device = devices + Int(units[Int(op.pointee.unit.raw)].device.raw)
         op.pointee.mark = device.pointee.flushesBegun
         device.pointee.waiters.append(UInt32(id), in: operations)
+    }
+
+    /// A device could not write or flush: it is tried again in a while, and whoever waits for its pages to be durable
+    /// hears now that they are not.
+    mutating func deviceFailed(_ device: DeviceIndex, _ fault: BlockFault) {
+        devices[Int(device.raw)].retryAt = now + .milliseconds(500)
+        for _ in 0..<waitingForClean.count {
+            guard let id = waitingForClean.popFirst() else { break }
+            guard units[Int(operations[Int(id)].unit.raw)].device == device else {
+                waitingForClean.append(id)
+                continue
+            }
+            operations[Int(id)].fault = fault
+            finishSynchronize(Int(id))
+        }
+        for _ in 0..<cleanRequests.count {
+            guard let request = cleanRequests.popFirst() else { break }
+            if units[Int(request.unit)].device == device {
+                effects.append(.send(request.answer(.unknown), data: nil, stable: false))
+            } else {
+                cleanRequests.append(request)
+            }
+        }
     }
 
     mutating func finishSynchronize(_ id: Int) {

@@ -188,6 +188,7 @@ extension MemoryEngine {
         guard operations[id].kind == .synchronize, !operations[id].partnerDone else { return }
         if message.status == .busy { return askPartnerToClean(id) }
         operations[id].partnerDone = true
+        if message.status != .done { operations[id].fault = .unwritable }
         cleanChanged()
     }
 }

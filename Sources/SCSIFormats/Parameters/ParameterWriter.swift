@@ -28,21 +28,25 @@ package struct ParameterWriter {
     /// Appends bytes.
     package mutating func put(_ bytes: [UInt8]) { for byte in bytes { put(byte) } }
 
+    /// Appends 16 bits, most significant byte first.
     package mutating func put(big16 value: UInt16) {
         put(UInt8(truncatingIfNeeded: value >> 8))
         put(UInt8(truncatingIfNeeded: value))
     }
 
+    /// Appends 24 bits, most significant byte first.
     package mutating func put(big24 value: UInt32) {
         put(UInt8(truncatingIfNeeded: value >> 16))
         put(big16: UInt16(truncatingIfNeeded: value))
     }
 
+    /// Appends 32 bits, most significant byte first.
     package mutating func put(big32 value: UInt32) {
         put(big16: UInt16(truncatingIfNeeded: value >> 16))
         put(big16: UInt16(truncatingIfNeeded: value))
     }
 
+    /// Appends 64 bits, most significant byte first.
     package mutating func put(big64 value: UInt64) {
         put(big32: UInt32(truncatingIfNeeded: value >> 32))
         put(big32: UInt32(truncatingIfNeeded: value))
@@ -65,11 +69,13 @@ package struct ParameterWriter {
         if place >= 0, place < capacity { base.put(byte: byte, place) }
     }
 
+    /// Writes 16 bits over what was appended at `offset`, most significant byte first.
     package func patch(big16 value: UInt16, at offset: Int) {
         patch(UInt8(truncatingIfNeeded: value >> 8), at: offset)
         patch(UInt8(truncatingIfNeeded: value), at: offset + 1)
     }
 
+    /// Writes 32 bits over what was appended at `offset`, most significant byte first.
     package func patch(big32 value: UInt32, at offset: Int) {
         patch(big16: UInt16(truncatingIfNeeded: value >> 16), at: offset)
         patch(big16: UInt16(truncatingIfNeeded: value), at: offset + 2)

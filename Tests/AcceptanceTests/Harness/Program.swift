@@ -14,7 +14,8 @@ final class Program {
 
     var pid: Int32 { process.processIdentifier }
     var isRunning: Bool { process.isRunning }
-    var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
+    /// The output so far; some programs print bytes that are no text.
+    var log: String { String(decoding: FileManager.default.contents(atPath: logPath) ?? Data(), as: UTF8.self) }
 
     /// Starts `words`; the output of both kinds goes to one file in `folder`.
     init(_ words: [String], folder: String, environment: [String: String] = [:]) throws {
