@@ -72,16 +72,10 @@ extension MemoryEngine {
 
     mutating func headerAnswered(_ message: PagingMessage) {
         if message.status == .exists { return headerListed(message) }
-        guard message.status == .done else { return }
-        switch (message.argument, membership.agreement.step) {
-        case (1, .listing):
-            membership.agreement.cursor = message.firstPage
-            if message.pageCount == 1 { membership.agreement.step = .waitingForPartnersList }
-            askForHeaders()
-        case (3, .waitingForPartnersDevice):
-            break
-        default: break
-        }
+        guard message.status == .done, message.argument == 1, membership.agreement.step == .listing else { return }
+        membership.agreement.cursor = message.firstPage
+        if message.pageCount == 1 { membership.agreement.step = .waitingForPartnersList }
+        askForHeaders()
     }
 
     /// The partner holds a version of a page: what is older here goes, and what is the same in the mirror area.

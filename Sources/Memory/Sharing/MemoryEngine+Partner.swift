@@ -87,9 +87,7 @@ extension MemoryEngine {
         } else {
             pointers[slot].asked = .none
         }
-        var waiters = pointers[slot].waiters
-        pointers[slot].waiters = WaitList()
-        wake(&waiters)
+        wakeWaiters(ofPointer: slot)
         if PageKey.isState(key) { evaluateState(PageKey.unit(key)) }
         evaluatePointers()
     }
@@ -123,9 +121,7 @@ extension MemoryEngine {
         }
         pointers[slot].theirs = message.mode
         if message.mode.rawValue <= pointers[slot].recallKeep.rawValue { pointers[slot].isRecalling = false }
-        var waiters = pointers[slot].waiters
-        pointers[slot].waiters = WaitList()
-        wake(&waiters)
+        wakeWaiters(ofPointer: slot)
         if pointers[slot].isIdle { pointers.remove(slot) }
         if PageKey.isState(key) { evaluateState(unit) }
         evaluatePointers()

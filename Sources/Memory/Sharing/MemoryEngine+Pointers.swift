@@ -192,9 +192,7 @@ extension MemoryEngine {
         } else {
             effects.append(.send(answer, data: nil, stable: false))
         }
-        var waiters = pointers[slot].waiters
-        pointers[slot].waiters = WaitList()
-        wake(&waiters)
+        wakeWaiters(ofPointer: slot)
     }
 
     /// Not home: gives up what the home asked for.
@@ -205,9 +203,7 @@ extension MemoryEngine {
         if record.mine.rawValue > record.keep.rawValue { pointers[slot].mine = record.keep }
         pointers[slot].isReleasing = true
         sendGiveUp(slot, modified: wasExclusive)
-        var waiters = pointers[slot].waiters
-        pointers[slot].waiters = WaitList()
-        wake(&waiters)
+        wakeWaiters(ofPointer: slot)
         if PageKey.isState(record.key) { evaluateState(PageKey.unit(record.key)) }
     }
 
@@ -242,13 +238,18 @@ extension MemoryEngine {
         evaluatePointers()
     }
 
+    /// Who waits for a granule's pointer looks again.
+    mutating func wakeWaiters(ofPointer slot: Int) {
+        var waiters = pointers[slot].waiters
+        pointers[slot].waiters = WaitList()
+        wake(&waiters)
+    }
+
     /// All pointers of both sides are void (epoch): whoever waits for one looks again.
     mutating func voidPointers(of unit: UnitIndex? = nil) {
         for slot in 0..<pointers.capacity where pointers.isUsed(slot) {
             if let unit, PageKey.unit(pointers[slot].key) != unit || PageKey.isState(pointers[slot].key) { continue }
-            var waiters = pointers[slot].waiters
-            pointers[slot].waiters = WaitList()
-            wake(&waiters)
+            wakeWaiters(ofPointer: slot)
             let onAttention = pointers[slot].isOnAttention
             let key = pointers[slot].key
             if onAttention {
