@@ -120,10 +120,19 @@ extension MemoryEngine {
             rereadStateBlocks()
         case .reading:
             guard isLoaded else { return }
+            dropForeignPages()
             membership.agreement.step = .agreed
             membership.isSettling = false
             membership.isFrozen = true
             effects.append(.report(.headersAgreed))
+        }
+    }
+
+    /// What is cached of the other's units was held by pointers of an epoch that is over (pair-rules 3): the home may
+    /// write without a word to us, so nothing of it is kept.
+    private mutating func dropForeignPages() {
+        for index in configuration.units.indices where units[index].home != configuration.controller {
+            dropUnit(UnitIndex(UInt16(index)))
         }
     }
 

@@ -217,9 +217,9 @@ extension MemoryEngine {
         beginStateCommit(unit, durable: true)
     }
 
-    /// Forgets every cached page of a unit; all are clean.
-    private mutating func dropUnit(_ unit: UnitIndex) {
-        for index in 0..<pool.ownCount {
+    /// Forgets every cached page of a unit, adopted ones in the mirror area too; all are clean.
+    mutating func dropUnit(_ unit: UnitIndex) {
+        for index in 0..<layout.frames {
             let record = pool.records[index]
             guard record.state == .current || record.state == .staging, PageKey.unit(record.key) == unit,
                 !PageKey.isState(record.key)

@@ -31,7 +31,7 @@ extension SimulatedInitiator {
         paths[path].operations.append(operation)
         world.counts.commands += 1
         world.record(
-            .issue, letter, kind.rawValue << 4 | UInt64(path), UInt64(sector),
+            .issue, letter, kind.rawValue << 8 | UInt64(unit) << 4 | UInt64(path), UInt64(sector),
             UInt64(count) << 32 | UInt64(operation.write))
         flush(path)
         return tag

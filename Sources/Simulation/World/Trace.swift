@@ -56,8 +56,8 @@ package enum TraceKind: UInt8, CaseIterable, Sendable {
         case .loggedIn: ("logged in", "path", "tsih", "")
         case .loginFailed: ("login failed", "path", "class", "detail")
         case .sessionLost: ("session lost", "path", "tasks", "")
-        case .issue: ("issue", "op", "lba", "blocks/id")
-        case .finish: ("finish", "op", "status", "lba")
+        case .issue: ("issue", "", "lba", "")
+        case .finish: ("finish", "", "status", "lba")
         case .abort: ("abort", "path", "tag", "function")
         case .note: ("note", "", "", "")
         }
@@ -92,8 +92,16 @@ struct TraceEntry {
         switch kind {
         case .fault, .healed: name + " " + (FaultKind(rawValue: UInt8(truncatingIfNeeded: first))?.name ?? "?")
         case .log: name + " " + logName(first)
+        case .issue:
+            name + " " + command(first >> 8) + " unit=\(first >> 4 & 0xF) path=\(first & 0xF) blocks=\(third >> 32)"
+                + (UInt32(truncatingIfNeeded: third) == 0 ? "" : " write=\(UInt32(truncatingIfNeeded: third))")
+        case .finish: name + " " + command(first)
         default: name
         }
+    }
+
+    private func command(_ kind: UInt64) -> String {
+        Operation.Kind(rawValue: kind).map { "\($0)" } ?? "?"
     }
 }
 
