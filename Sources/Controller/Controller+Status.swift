@@ -41,6 +41,7 @@ extension Controller {
         var unit = ControllerStatus.UnitStatus()
         unit.lun = description.units[index].lun
         unit.home = memory.home(of: UnitIndex(UInt16(index))).name
+        unit.stateEvents = memory.eventNumber(of: UnitIndex(UInt16(index)))
         unit.accessState = server.accessState(of: UnitIndex(UInt16(index))).name
         unit.bytes = description.units[index].map.sectors * 512
         return unit
@@ -62,6 +63,7 @@ extension Controller {
         status.dirtyPages = memory.dirtyPages
         status.mirroredPages = memory.mirroredPages
         status.blocks = memory.blockCount
+        status.partnerBlocks = memory.partnerBlockCount
         status.readHits = memory.statistics.readHits
         status.readMisses = memory.statistics.readMisses
         status.stagedBytes = memory.statistics.stagedBytes

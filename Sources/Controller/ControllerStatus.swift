@@ -29,6 +29,8 @@ package struct ControllerStatus: Codable, Sendable {
     package struct UnitStatus: Codable, Sendable {
         package var lun: UInt16 = 0
         /// The controller that is home of the unit.
+        /// Number of the last event (unit attention) in the state block; nil where it names the other home.
+        package var stateEvents: UInt64?
         package var home = ""
         /// ALUA state of this controller's port group: `active/optimized` and so on.
         package var accessState = ""
@@ -50,6 +52,8 @@ package struct ControllerStatus: Codable, Sendable {
         package var dirtyPages = 0
         package var mirroredPages = 0
         package var blocks = 0
+        /// Blocks of the partner, allocated here by its messages.
+        package var partnerBlocks = 0
         package var readHits: UInt64 = 0
         package var readMisses: UInt64 = 0
         package var stagedBytes: UInt64 = 0

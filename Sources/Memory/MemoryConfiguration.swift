@@ -32,8 +32,13 @@ package enum MemoryLimits {
     package static var pointers: Int { 16_384 }
     /// Slots of the partner's mirror area asked for at once.
     package static var spacePages: UInt32 { 1024 }
-    /// Release messages without an answer.
-    package static var releases: Int { 65_536 }
+    /// Release and allocate messages without an answer: a slot or block is in at most one of them, and no memory has
+    /// more frames.
+    package static var unanswered: Int { 1 << 26 }
+    /// The most pages in a memory block (1 MiB).
+    package static var blockPages: UInt32 { 256 }
+    /// Blocks of the partner that are known by name; more are refused, and named by the headers of their pages alone.
+    package static var partnerBlocks: Int { 16_384 }
     /// Headers in one answer to a read header message.
     package static var headersPerAnswer: Int { 64 }
     /// Bytes of dirty data looked at in one destage round.

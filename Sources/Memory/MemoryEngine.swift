@@ -54,13 +54,14 @@ package struct MemoryEngine: ~Copyable {
     var destagesInFlight = 0
     /// Membership's orders that are not yet fulfilled.
     var membership = MembershipProgress()
-    var partnerBlocks: UInt64 = 0
+    /// What the partner asked to allocate here.
+    var partnerBlocks: PartnerBlocks
     /// The newest Lamport counter that this controller has seen or used.
     package internal(set) var lamport: UInt64
     var now = Instant.zero
     var nextRequest: UInt32 = 1
-    /// Releases of mirror slots that the partner has not answered, oldest first.
-    var releases = Queue<PagingMessage>(capacity: 256, limit: MemoryLimits.releases)
+    /// Messages about blocks and mirror slots that the partner has not answered, oldest first; it answers in order.
+    var unanswered = Queue<PagingMessage>(capacity: 256, limit: MemoryLimits.unanswered)
     /// Requests of the partner to clean a range, not answered yet.
     var cleanRequests = Queue<PagingMessage>(capacity: 16)
     private let pinned = Pinned()
@@ -83,6 +84,7 @@ package struct MemoryEngine: ~Copyable {
         pool = FramePool(layout: layout)
         pages = PageTable(capacity: layout.frames * 2 + lists.count)
         blocks = BlockTable(capacity: layout.frames * 2 + lists.count)
+        partnerBlocks = PartnerBlocks(mirrorFrames: layout.mirrorFrames)
         pointers = PointerDirectory(capacity: MemoryLimits.pointers)
         transfers = Table(capacity: MemoryLimits.transfers, initial: Transfer())
         transferSlices = .allocate(capacity: MemoryLimits.transfers * PageSize.operationPages)
@@ -206,7 +208,7 @@ package struct MemoryEngine: ~Copyable {
 
     /// Whether an answer computed at `now` may be given (pair-rules 3).
     var mayAnswer: Bool {
-        condition.serving && (now < condition.leaseEnd || Planted.isOn(.ignoreLease)) && !membership.isQuiescing
+        condition.serving && now < condition.leaseEnd && !membership.isQuiescing
             && !membership.isFrozen
     }
 
@@ -223,12 +225,16 @@ package struct MemoryEngine: ~Copyable {
         operation < lists.count ? lists[operation][index] : units[operation - lists.count].draft
     }
 
-    /// Takes the next version of this controller's Lamport clock, and keeps the clock in the region.
+    /// The next version, with the next value of this controller's Lamport clock.
     mutating func nextVersion() -> PageVersion {
+        PageVersion(epoch: condition.epoch, counter: nextCounter(), controller: configuration.controller.rawValue)
+    }
+
+    /// The next value of the Lamport clock, which is kept in the region.
+    mutating func nextCounter() -> UInt64 {
         lamport += 1
         region.put(little64: lamport, RegionLayout.lamportOffset)
-        return PageVersion(
-            epoch: condition.epoch, counter: lamport, controller: configuration.controller.rawValue)
+        return lamport
     }
 
     /// A counter that came with a message: ours is never behind it.

@@ -262,7 +262,7 @@ package struct PairEngine: ~Copyable {
         case .paired:
             ServiceCondition(
                 serving: !answersHeld && !leave.isLeaving, paired: true, joining: false, epoch: epoch,
-                leaseEnd: leases.end)
+                leaseEnd: Planted.isOn(.ignoreLease) ? .never : leases.end)
         case .solo:
             ServiceCondition(
                 serving: !answersHeld && leave.stopAt == nil, paired: false, joining: join.phase != .none,

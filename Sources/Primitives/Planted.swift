@@ -20,8 +20,8 @@ package enum PlantedBug: String, Sendable, CaseIterable {
     case releaseDirty = "release-dirty"
     /// Rule 7: the home serves a granule although the partner holds it.
     case ignorePointers = "ignore-pointers"
-    /// Rule 9: writes during catch-up do not reach the joiner.
-    case skipJoinMirror = "skip-join-mirror"
+    /// Rule 9: a joiner is recorded before it was caught up.
+    case skipCatchUp = "skip-catch-up"
     /// Rule 9: a joiner keeps its old memory.
     case keepVoidMemory = "keep-void-memory"
     /// Rule 8: a state block's change is not mirrored.

@@ -91,6 +91,9 @@ package enum MetricsText {
             UInt64(max(0, $0.memory.mirroredPages))
         },
         Plain(name: "gemel_memory_blocks", kind: .gauge, help: "Memory blocks.") { UInt64(max(0, $0.memory.blocks)) },
+        Plain(name: "gemel_memory_partner_blocks", kind: .gauge, help: "Memory blocks of the partner, held here.") {
+            UInt64(max(0, $0.memory.partnerBlocks))
+        },
         Plain(name: "gemel_memory_read_hits_total", kind: .counter, help: "Reads answered from memory.") {
             $0.memory.readHits
         },

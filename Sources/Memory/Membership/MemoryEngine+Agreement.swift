@@ -136,16 +136,4 @@ extension MemoryEngine {
         }
     }
 
-    /// The devices hold the newest state blocks now, whoever had them.
-    private mutating func rereadStateBlocks() {
-        for index in configuration.units.indices {
-            let content = units[index].content
-            units[index].isLoaded = false
-            units[index].content = .none
-            guard content != .none else { continue }
-            pool[content].pointee.pins = 0
-            dropPage(of: content)
-        }
-        readStateBlocks()
-    }
 }

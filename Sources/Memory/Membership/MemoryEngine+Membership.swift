@@ -15,10 +15,12 @@ extension MemoryEngine {
         case .adoptMirror(let epoch):
             condition.epoch = max(condition.epoch, epoch)
             let adopted = adoptMirrorArea()
+            rereadStateBlocks()
             effects.append(.report(.mirrorAdopted(pages: UInt32(adopted))))
         case .adoptForeign(let base, let layout, let epoch):
             condition.epoch = max(condition.epoch, epoch)
             let adopted = adoptForeign(base, layout)
+            rereadStateBlocks()
             effects.append(.report(.foreignAdopted(pages: UInt32(adopted))))
         case .agreeHeaders(let epoch):
             condition.epoch = max(condition.epoch, epoch)
@@ -28,7 +30,7 @@ extension MemoryEngine {
         case .catchUp:
             membership.isCatchingUp = true
             membership.catchUpReported = false
-            slots.reset()
+            forgetGrants()
             condition.joining = true
         case .abandonCatchUp:
             membership.isCatchingUp = false
@@ -84,15 +86,17 @@ extension MemoryEngine {
         if wasSolo {
             for index in configuration.units.indices { units[index].mustClaim = true }
         } else {
-            slots.reset()
+            forgetGrants()
             forgetSlots()
         }
     }
 
     /// The partner's memory, locks and pointers are void.
     private mutating func partnerLost() {
-        slots.reset()
-        releases.removeAll()
+        forgetGrants()
+        unanswered.removeAll()
+        blocks.forgetAnnouncements()
+        partnerBlocks.removeAll()
         membership.releasesPending = 0
         membership.catchUpCopies = 0
         membership.isWindowOpen = false
@@ -101,7 +105,6 @@ extension MemoryEngine {
         voidPointers()
         for index in configuration.units.indices { units[index].isHandingOver = false }
         for id in 0..<operationCount {
-            operations[id].reserved = 0
             if operations[id].kind == .synchronize { operations[id].partnerDone = true }
             if operations[id].kind != .none && operations[id].phase == .mirror {
                 operations[id].outstanding = 0
@@ -130,7 +133,7 @@ extension MemoryEngine {
             slots.isAsking = false
             askForSpace()
         }
-        for index in 0..<releases.count { effects.append(.send(releases[index], data: nil, stable: false)) }
+        for index in 0..<unanswered.count { effects.append(.send(unanswered[index], data: nil, stable: false)) }
         for slot in 0..<pointers.capacity where pointers.isUsed(slot) {
             if pointers[slot].isReleasing { sendGiveUp(slot, modified: false) }
             if pointers[slot].asked != .none { sendAsk(slot) }
@@ -176,6 +179,10 @@ extension MemoryEngine {
         askForSpace()
         copyUncopied(dirty)
         for index in 0..<configuration.deviceCount { copyUncopied(devices[index].written) }
+        if Planted.isOn(.skipCatchUp) && !membership.catchUpReported {
+            membership.catchUpReported = true
+            return effects.append(.report(.caughtUp))
+        }
         let claims = configuration.units.indices.contains { units[$0].mustClaim || units[$0].isWriting }
         guard !membership.catchUpReported, membership.catchUpCopies == 0, !claims, membership.isChannelUp,
             slots.granted > 0, !hasUncopied(dirty),
@@ -206,7 +213,9 @@ extension MemoryEngine {
             record.pointee.pins += 1
             membership.catchUpCopies += 1
             let unit = PageKey.unit(record.pointee.key)
-            effects.append(.copy(frame: frame, slot: slot, methods: copyPreference(unit, 0)))
+            let methods = copyPreference(unit, 0)
+            if copiesByMessage(methods), let page = pages.find(record.pointee.key) { announceBlock(pages[page].block) }
+            effects.append(.copy(frame: frame, slot: slot, methods: methods))
         }
     }
 

@@ -70,10 +70,13 @@ extension MemoryEngine {
         retire(older)
     }
 
+    /// The record of an adopted page. Its block keeps the GUID that the header names, also the partner's.
     private mutating func addPage(_ header: FrameHeader) -> Int? {
-        header.kind == .state
-            ? pages.findOrAdd(PageKey.state(UnitIndex(header.unit)))
-            : addPage(UnitIndex(header.unit), header.page)
+        if header.kind == .state { return pages.findOrAdd(PageKey.state(UnitIndex(header.unit))) }
+        guard let slot = addPage(UnitIndex(header.unit), header.page) else { return nil }
+        let block = Int(pages[slot].block)
+        if blocks[block].use == 1 && header.guid != .none { blocks[block].guid = header.guid }
+        return slot
     }
 
     /// State blocks that were adopted are the content now.
@@ -154,8 +157,10 @@ extension MemoryEngine {
             units[index].content = .none
         }
         membership.isBeingFilled = false
-        slots.reset()
-        releases.removeAll()
+        forgetGrants()
+        unanswered.removeAll()
+        blocks.forgetAnnouncements()
+        partnerBlocks.removeAll()
         membership.releasesPending = 0
         voidPointers()
         lamport = max(lamport, UnsafeRawPointer(region).little64(RegionLayout.lamportOffset))

@@ -4,19 +4,19 @@ import Primitives
 
 // Allocation of memory blocks: by policy and size, with a GUID, on both sides when the partner is told by messages.
 extension MemoryEngine {
-    /// The block that holds a page, one more page in use; nil when the table of blocks is full.
+    /// The block that holds a page, one more page in use; nil when the table of blocks is full. A new block's GUID
+    /// takes the next value of the Lamport clock, which is kept in the region: no later life gives it again.
     mutating func joinBlock(_ unit: UnitIndex, _ page: UInt64, row: UInt8) -> Int? {
         let blockPages = units[Int(unit.raw)].blockPages[Int(row)]
-        let controller = configuration.controller
-        let array = configuration.arrayID
-        let epoch = condition.epoch
-        guard
-            let (slot, isNew) = blocks.findOrAdd(
-                unit: unit, page: page, pages: blockPages, row: row,
-                makeGUID: { GUID(array: array, controller: controller, epoch: epoch, counter: $0) })
-        else { return nil }
+        guard let (slot, isNew) = blocks.findOrAdd(unit: unit, page: page, pages: blockPages, row: row) else {
+            return nil
+        }
         blocks[slot].use += 1
-        if isNew { announce(slot, unit) }
+        if isNew {
+            blocks[slot].guid = GUID(
+                array: configuration.arrayID, controller: configuration.controller, epoch: condition.epoch,
+                counter: nextCounter())
+        }
         return slot
     }
 
@@ -24,25 +24,65 @@ extension MemoryEngine {
     mutating func leaveBlock(_ slot: Int) {
         blocks[slot].use -= 1
         guard blocks[slot].use == 0 else { return }
-        if blocks[slot].isAnnounced && isMirroring {
+        if blocks.isAnnounced(slot) && isMirroring {
             var message = PagingMessage(.releaseMemory)
             message.guid = blocks[slot].guid
-            effects.append(.send(message, data: nil, stable: false))
+            sendUntilAnswered(message)
         }
         blocks.remove(slot)
     }
 
-    /// Asks the partner to allocate the block as well. A block whose pages go through the window needs no word: its
+    /// Whether pages go to the partner by messages now. A block whose pages go through the window needs no word: the
     /// headers there name it.
-    private mutating func announce(_ slot: Int, _ unit: UnitIndex) {
-        guard isMirroring, !(membership.isWindowOpen && copyPreference(unit, blocks[slot].row).dmaFirst) else { return }
-        blocks[slot].isAnnounced = true
+    func copiesByMessage(_ methods: CopyPreference) -> Bool { !(membership.isWindowOpen && methods.dmaFirst) }
+
+    /// Asks the partner to allocate a block as well, before the first of its pages goes there by a message.
+    mutating func announceBlock(_ block: UInt32) {
+        let slot = Int(block)
+        guard block != .max, !blocks.isAnnounced(slot) else { return }
+        blocks.setAnnounced(slot)
         var message = PagingMessage(.allocateMemory)
         message.guid = blocks[slot].guid
-        message.unit = unit.raw
+        message.unit = PageKey.unit(blocks[slot].key).raw
         message.firstPage = blocks[slot].firstPage
         message.pageCount = blocks[slot].pages
-        effects.append(.send(message, data: nil, stable: false))
+        sendUntilAnswered(message)
+    }
+
+    /// The partner has allocated or released a block, or cannot. A block that it has no space for is named by the
+    /// headers of its pages alone; one that it calls busy has a page whose release is still on its way: asked again.
+    mutating func blockAnswered(_ answer: PagingMessage) {
+        guard let oldest = unanswered.first, oldest.kind == answer.kind, oldest.guid == answer.guid,
+            let message = unanswered.popFirst()
+        else { return }
+        switch answer.status {
+        case .busy: sendUntilAnswered(message)
+        case .noSpace: statistics.blocksRefused += 1
+        default: break
+        }
+    }
+
+    // MARK: the partner's blocks
+
+    /// Allocate memory: a block of the partner, by name and place.
+    mutating func allocateForPartner(_ message: PagingMessage) {
+        let unit = units + Int(message.unit)
+        let isInside = message.firstPage < unit.pointee.pageCount && message.pageCount <= MemoryLimits.blockPages
+        let status = isInside
+            ? partnerBlocks.allocate(
+                message.guid, unit: message.unit, firstPage: message.firstPage, pages: message.pageCount)
+            : .denied
+        effects.append(.send(message.answer(status), data: nil, stable: false))
+    }
+
+    /// Release memory: a block of the partner is forgotten, unless one of its pages is still held.
+    mutating func releaseForPartner(_ message: PagingMessage) {
+        let start = layout.mirrorStart
+        let base = region
+        let map = layout
+        let guid = message.guid
+        let status = partnerBlocks.release(guid) { FrameHeader(sealed: base + map.header(start + $0))?.guid == guid }
+        effects.append(.send(message.answer(status), data: nil, stable: false))
     }
 
     func copyPreference(_ unit: UnitIndex, _ row: UInt8) -> CopyPreference {

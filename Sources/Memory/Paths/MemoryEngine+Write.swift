@@ -108,18 +108,20 @@ extension MemoryEngine {
         op.pointee.outstanding = 0
         op.pointee.phase = .mirror
         let mirror = op.pointee.reserved > 0
+        let namesBlocks = mirror && copiesByMessage(copyPreference(op.pointee.unit, op.pointee.row))
         for index in 0..<op.pointee.pageCount {
             let frame = frame(id, index)
             sealPage(id, index, frame)
-            guard mirror, let slot = slots.take() else { continue }
+            if Planted.isOn(.acknowledgeBeforeMirror) && op.pointee.kind != .stateWrite { continue }
+            guard mirror else { continue }
+            guard let slot = slots.take() else { preconditionFailure("a slot that was set aside is not there") }
+            if namesBlocks, let page = pages.find(pageKey(id, index)) { announceBlock(pages[page].block) }
             if Planted.isOn(.forgetState) && op.pointee.kind == .stateWrite { continue }
-            if Planted.isOn(.skipJoinMirror) && condition.joining { continue }
             op.pointee.reserved -= 1
             pool[frame].pointee.slot = slot
             op.pointee.outstanding += 1
             effects.append(.copy(frame: frame, slot: slot, methods: copyPreference(op.pointee.unit, op.pointee.row)))
         }
-        if Planted.isOn(.acknowledgeBeforeMirror) { op.pointee.outstanding = 0 }
         if op.pointee.outstanding == 0 { mirrored(id) }
     }
 

@@ -70,14 +70,19 @@ extension MemoryEngine {
         message.version = version
         message.request = UInt32.max
         membership.releasesPending += 1
-        releases.append(message)
+        sendUntilAnswered(message)
+    }
+
+    /// Sends a message that is said again after a reconnect until it is answered.
+    mutating func sendUntilAnswered(_ message: PagingMessage) {
+        unanswered.append(message)
         if membership.isChannelUp { effects.append(.send(message, data: nil, stable: false)) }
     }
 
     /// The partner has dropped the oldest released slots; they may be used again.
     mutating func releaseAnswered(_ answer: PagingMessage) {
-        guard let oldest = releases.first, oldest.slot == answer.slot, oldest.pageCount == answer.pageCount,
-            let message = releases.popFirst()
+        guard let oldest = unanswered.first, oldest.kind == .releasePointer, oldest.slot == answer.slot,
+            oldest.pageCount == answer.pageCount, let message = unanswered.popFirst()
         else { return }
         membership.releasesPending -= 1
         for slot in message.slot..<(message.slot + message.pageCount) { slots.giveBack(slot) }
@@ -85,10 +90,10 @@ extension MemoryEngine {
     }
 
     /// The window closed while the pair goes on: its last clears may not have arrived, so all free slots are released
-    /// by
-    /// messages before they are used again.
+    /// by messages before they are used again. Who had set some of them aside asks for others before it seals.
     mutating func releaseFreeSlots() {
         let free = slots.takeAllFree()
+        forgetReservations()
         var index = 0
         while index < free.count {
             var count = 1
@@ -96,6 +101,16 @@ extension MemoryEngine {
             sendRelease(slot: free[index], count: UInt32(count), version: .none)
             index += count
         }
+    }
+
+    /// The partner's mirror area is not ours any more: it is gone, or another one.
+    mutating func forgetGrants() {
+        slots.reset()
+        forgetReservations()
+    }
+
+    private mutating func forgetReservations() {
+        for id in 0..<operationCount { operations[id].reserved = 0 }
     }
 
     // MARK: the partner's pages in our mirror area
@@ -144,6 +159,7 @@ extension MemoryEngine {
         header.checksum = message.checksum
         header.groupCounter = message.groupCounter
         FrameHeader.seal(header.encode(to: base), at: base)
+        partnerBlocks.hold(message.guid, at: slot - layout.mirrorStart)
         raiseLamport(to: message.version.counter)
         reply(&answer, .done)
     }
@@ -160,6 +176,7 @@ extension MemoryEngine {
         guard first >= layout.mirrorStart, count <= layout.mirrorFrames, first + count <= layout.frames else { return }
         for slot in first..<(first + count) where pool.records[slot].state == .free {
             FrameHeader.open(at: region + layout.header(slot))
+            partnerBlocks.drop(at: slot - layout.mirrorStart)
         }
         effects.append(.send(message.answer(.done), data: nil, stable: false))
     }

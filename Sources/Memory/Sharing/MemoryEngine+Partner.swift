@@ -18,12 +18,8 @@ extension MemoryEngine {
     private mutating func deliverRequest(_ message: PagingMessage, _ data: UnsafeRawPointer?) {
         switch message.kind {
         case .spaceRequest: answerSpace(message)
-        case .allocateMemory:
-            partnerBlocks += 1
-            effects.append(.send(message.answer(.done), data: nil, stable: false))
-        case .releaseMemory:
-            partnerBlocks = partnerBlocks == 0 ? 0 : partnerBlocks - 1
-            effects.append(.send(message.answer(.done), data: nil, stable: false))
+        case .allocateMemory: allocateForPartner(message)
+        case .releaseMemory: releaseForPartner(message)
         case .lockRequest: message.argument == 2 ? requestClean(message) : recalled(message)
         case .readHeader: headersAsked(message)
         case .writePage: receivePage(message, data)
@@ -42,7 +38,8 @@ extension MemoryEngine {
         case .allocateRead, .allocateWrite: granted(message, data)
         case .releasePointer:
             if message.outcome == .destaged { releaseAnswered(message) } else { giveUpAnswered(message) }
-        case .allocateMemory, .releaseMemory, .writePage, .senseRequest: break
+        case .allocateMemory, .releaseMemory: blockAnswered(message)
+        case .writePage, .senseRequest: break
         }
     }
 

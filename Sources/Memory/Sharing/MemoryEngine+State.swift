@@ -5,54 +5,6 @@ import Primitives
 // State blocks: one page a unit, shared by the same pointers as data; its content is always in a frame of this memory.
 // The device server holds a standing read-only pointer, and is asked for it when somebody wants to write.
 extension MemoryEngine {
-    /// Reads the state blocks at the start of a life; what a sealed frame of the memory holds is newer.
-    mutating func readStateBlocks() {
-        for index in configuration.units.indices where !units[index].isLoaded {
-            let unit = UnitIndex(UInt16(index))
-            guard let slot = pages.findOrAdd(PageKey.state(unit)) else { continue }
-            if pages[slot].current != .none {
-                pool[pages[slot].current].pointee.pins += 1
-                loaded(unit, pages[slot].current)
-                continue
-            }
-            guard !pages[slot].isStaging, let frame = takeFrame(), let transfer = transfers.take() else { continue }
-            pool[frame].pointee.state = .staging
-            pool[frame].pointee.key = PageKey.state(unit)
-            pages[slot].isStaging = true
-            transfers[transfer] = Transfer(
-                kind: .stateRead, device: units[index].device, unit: unit, firstPage: 0, count: 1)
-            transferFrames[transfer * PageSize.operationPages] = frame
-            let slices = transferSlices + transfer * PageSize.operationPages
-            slices[0] = ByteSlice(base: frames.pointer(frame), count: PageSize.bytes)
-            effects.append(
-                .storage(
-                    StorageRequest(
-                        kind: .read, id: UInt32(transfer), device: units[index].device,
-                        offset: units[index].stateOffset, count: UInt32(PageSize.bytes), slices: slices,
-                        sliceCount: 1)))
-        }
-    }
-
-    mutating func stateReadEnded(_ unit: UnitIndex, _ frame: FrameIndex, fault: BlockFault?) {
-        let state = units + Int(unit.raw)
-        guard let slot = pages.find(PageKey.state(unit)) else { return pool.free(frame) }
-        pages[slot].isStaging = false
-        if pages[slot].current != .none {
-            // A takeover has brought a newer one meanwhile.
-            pool.free(frame)
-        } else {
-            if fault != nil || !StateBlock(frames.pointer(frame)).isValid {
-                StateBlock(frames.pointer(frame)).format(home: state.pointee.preferred)
-            }
-            pages[slot].current = frame
-            pool[frame].pointee.state = .current
-            pool[frame].pointee.validMask = PageSize.fullMask
-            pool[frame].pointee.pins = 1
-            loaded(unit, frame)
-        }
-        pageChanged(slot)
-    }
-
     /// The state block's content is in `frame`, which stays pinned.
     mutating func loaded(_ unit: UnitIndex, _ frame: FrameIndex) {
         let state = units + Int(unit.raw)

@@ -51,8 +51,10 @@ struct SlotPool {
 
     mutating func giveBack(_ slot: UInt32) { free.append(slot) }
 
-    /// All free slots, sorted: what must be released by messages when the window's last clears are in doubt.
+    /// All free slots, sorted: what must be released by messages when the window's last clears are in doubt. Nothing
+    /// is set aside any more.
     mutating func takeAllFree() -> [UInt32] {
+        reserved = 0
         let all = free.sorted()
         free.removeAll(keepingCapacity: true)
         return all

@@ -22,6 +22,8 @@ struct UnitState {
     /// The state block's content is known; `content` is its frame.
     var isLoaded = false
     var content = FrameIndex.none
+    /// When a read that the device failed is tried again.
+    var readAt = Instant.zero
     /// The frame of a state version under construction.
     var draft = FrameIndex.none
     /// The controller that is home, by the state block.

@@ -42,7 +42,7 @@ extension PairEngine {
         }
         // Before the first lease of an epoch there is nothing to run out, but no more patience than for one.
         let end = leases.end == .zero ? stateSince + configuration.lease : leases.end
-        return due(end, now)
+        return due(end, now) && !Planted.isOn(.ignoreLease)
     }
 
     /// The partner has seen the record that we go by: from now on its leases are asked for in earnest.

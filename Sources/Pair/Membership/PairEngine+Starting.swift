@@ -47,7 +47,8 @@ extension PairEngine {
     private mutating func facts(at now: Instant) -> StartFacts {
         let seen = partnerSeen()
         return StartFacts(
-            record: recordView, dirty: record?.dirty ?? false,
+            record: Planted.isOn(.ignoreMembers) && recordView == .soloPartner ? .paired : recordView,
+            dirty: record?.dirty ?? false,
             memoryIn: memory.id != .none
                 && (record?.member(own).memory == memory.id || Planted.isOn(.ignoreMembers)), partner: seen,
             waited: configuration.single || isWaitOver(seen, at: now), preferred: own == .a)

@@ -83,6 +83,8 @@ final class SimulatedHost {
     var fenceTarget: UInt64?
     var fenceBegun: UInt64 = 0
     var hasToldFenceFailure = false
+    /// Two hosts: lives up to this one have lost their registration with the devices, and write no more.
+    var fencedThrough: UInt64 = 0
     /// The supervisor starts the process again after its end.
     var restartDelay: UInt64?
     var startAttempt: UInt64 = 0

@@ -50,7 +50,9 @@ extension World {
     private func log(_ entry: LogEntry, _ host: SimulatedHost) {
         record(.log, host.letter, UInt64(logIndex(entry.code)), entry.first, entry.second)
         switch entry.code {
-        case .stateChanged, .epochChanged: sample()
+        case .stateChanged, .epochChanged:
+            sample()
+            if host.process?.status(at: instant).state == "joining" { registerWithDevices(host) }
         case .adopted: counts.takeovers += 1
         default: break
         }
@@ -142,9 +144,17 @@ extension World {
             count: Int(request.count), slices: slices, orphaned: nil,
             checksum: request.kind == .write ? SharedDevice.checksum(slices) : 0, fault: nil)
         injectDeviceError(&entry, device)
+        // A preempted registration: the device aborts the write without a word, and the lease is over before the
+        // initiator of the device's session gives up.
+        let isFenced = host.life <= host.fencedThrough && request.kind != .read
+        if isFenced {
+            entry.fault = .unwritable
+            entry.landing = 0
+        }
         if options.lie == .lostDeviceWrites, entry.kind == .write, random.chance(1, in: 8) { entry.landing = 0 }
         let place = devices[device].start(entry)
         let latency = drawn(around: parameters.deviceLatency) + random.below(deviceExtraLatency + 1)
+            + (isFenced ? 2 * parameters.lease : 0)
         schedule(.deviceDone(device: device, request: place), after: latency)
     }
 

@@ -106,12 +106,12 @@ extension World {
             freshMemoryID: .init(high: random.next() | 1, low: random.next()),
             bootID: .init(high: 0xB007, low: options.seed | 1), incarnation: host.life,
             pid: UInt32(truncatingIfNeeded: 1000 + host.life * 2) + UInt32(host.index), pidStartTime: now,
-            partnerOnThisHost: true)
+            partnerOnThisHost: !parameters.twoHosts)
         host.process = makeProcess(
             ProcessSeed(
                 description: description, id: host.id, memory: host.region, layout: host.layout, start: start,
                 now: instant))
-        schedule(.look(host: host.index, life: host.life), after: drawn(around: 200_000))
+        if !parameters.twoHosts { schedule(.look(host: host.index, life: host.life), after: drawn(around: 200_000)) }
         scheduleWake(host)
     }
 

@@ -44,6 +44,7 @@ extension World {
         let partner = hosts[1 - host.index]
         record(.fence, host.letter, partner.life)
         if options.lie == .fenceWithoutKill { return tell(host, .fenced(true), after: 1000) }
+        if parameters.twoHosts { return takeDevices(from: partner, for: host) }
         host.isFencing = true
         host.hasToldFenceFailure = false
         host.fenceBegun = now
@@ -56,9 +57,37 @@ extension World {
         schedule(.fenceCheck(host: host.index, life: host.life), after: drawn(around: 100_000))
     }
 
+    /// PREEMPT AND ABORT of the partner's registration: its process goes on, and its writes fail (pair-rules 5). The
+    /// proof is there when none of its earlier writes can land any more. A new incarnation with a void memory holds no
+    /// rights and is not fenced: it registers before it joins.
+    private func takeDevices(from partner: SimulatedHost, for host: SimulatedHost) {
+        let memory = Superblock(decoding: partner.region)?.memoryID
+        let wasMember = memory != nil && witness.lastPaired?.member(partner.id).memory == memory
+        let last = wasMember || partner.life == 0 ? partner.life : partner.life - 1
+        partner.fencedThrough = Swift.max(partner.fencedThrough, last)
+        host.isFencing = true
+        host.fenceTarget = partner.life
+        schedule(.fenceCheck(host: host.index, life: host.life), after: drawn(around: 100_000))
+    }
+
+    /// A joiner registers anew before it is recorded: an earlier fence of this incarnation took its registration.
+    func registerWithDevices(_ host: SimulatedHost) {
+        host.fencedThrough = Swift.min(host.fencedThrough, host.life - 1)
+    }
+
+    private func checkDevicesTaken(_ host: SimulatedHost, from partner: SimulatedHost) {
+        let target = host.fenceTarget ?? partner.life
+        if devices.contains(where: { $0.mayLand(host: partner.index, upTo: target) }) {
+            return schedule(.fenceCheck(host: host.index, life: host.life), after: drawn(around: 1_000_000))
+        }
+        host.isFencing = false
+        enqueue(.event(.fenced(true)), to: host)
+    }
+
     func checkFence(_ host: SimulatedHost, _ life: UInt64) {
         guard host.life == life, host.isRunning, host.isFencing else { return }
         let partner = hosts[1 - host.index]
+        if parameters.twoHosts { return checkDevicesTaken(host, from: partner) }
         // A later incarnation than the one that was to end holds no rights.
         let isProven = partner.state == .dead || (host.fenceTarget.map { $0 < partner.life } ?? false)
         if isProven {
@@ -84,7 +113,7 @@ extension World {
     func adoptPartnerMemory(_ host: SimulatedHost) {
         let partner = hosts[1 - host.index]
         let isUsable = lookAtMemory(partner) == (false, false)
-        let isFree = partner.state == .dead && isUsable
+        let isFree = partner.state == .dead && isUsable && !parameters.twoHosts
         record(.adopt, host.letter, isFree ? 1 : 0)
         host.holdsPartnerMemory = isFree
         let event: ControllerEvent = isFree

@@ -62,6 +62,14 @@ final class SharedDevice {
         return found
     }
 
+    /// Writes of a host's lives up to `life` that may still land.
+    func mayLand(host: Int, upTo life: UInt64) -> Bool {
+        requests.contains { request in
+            guard let request, request.host == host, request.life <= life else { return false }
+            return request.kind != .read && request.landing != 0
+        }
+    }
+
     /// The process of a host died: keep what its writes carry; what it wanted to read goes nowhere.
     func orphan(host: Int, landing: () -> UInt64) {
         for place in requests.indices {

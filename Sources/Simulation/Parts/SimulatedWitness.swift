@@ -16,6 +16,8 @@ struct SimulatedWitness {
     }
 
     private(set) var record: WitnessRecord?
+    /// The last record of a pair: whose memories held rights until the next one.
+    private(set) var lastPaired: WitnessRecord?
     private(set) var operations: [Operation?] = []
 
     mutating func start(_ operation: Operation) -> Int {
@@ -29,6 +31,7 @@ struct SimulatedWitness {
         guard var operation = operations[place] else { return }
         if let new = operation.record, (record?.sequence ?? 0) == operation.expected || ignoringExpectation {
             record = new
+            if new.state == .paired { lastPaired = new }
             operation.won = true
         }
         operation.answer = record.map { .record($0) } ?? .none

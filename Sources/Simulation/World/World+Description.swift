@@ -17,7 +17,7 @@ extension Parameters {
         let safety = lease * (12 + 3 * UInt64(options.faultCount))
         let sectors = pick([64, 256, 512])
         let frames = options.frames ?? pick([520, 520, 768])
-        return Parameters(
+        var parameters = Parameters(
             frames: frames, lease: lease, unitSectors: sectors * pick([1, 1, 8]), units: pick([1, 1, 2]),
             initiators: pick([1, 2]),
             queueDepth: pick([1, 4, 8, 16]), networkLatency: pick([20_000, 50_000, 500_000]),
@@ -26,6 +26,10 @@ extension Parameters {
             hotSectors: pick([8, 16, 64]), largestCommand: pick([8, 16, 64]), writePercentage: pick([50, 50, 80]),
             forceUnitAccess: pick([0, 0, 10, 50]), commandTimeout: lease * pick([2, 5, 10]), safety: safety,
             weights: weights, faultInterval: safety / UInt64(Swift.max(1, options.faultCount)))
+        // From a generator of its own, so that the other seeds stay what they were.
+        var topology = SeededRandom(seed: options.seed ^ 0x7077_0000)
+        parameters.twoHosts = topology.chance(1, in: 4)
+        return parameters
     }
 }
 

@@ -209,11 +209,27 @@ extension World {
                 .sample, host.letter, UInt64(status.epoch), status.serving ? 1 : 0, status.redundant ? 1 : 0)
             if status.serving && (status.leaseMilliseconds ?? 1) > 0 { serving.append((host, status)) }
         }
+        for (host, status) in serving { checkEvents(host, status) }
         if isFragile && isRedundant { isFragile = false }
         guard serving.count == 2 else { return }
         let (a, b) = (serving[0].1, serving[1].1)
         if a.epoch != b.epoch || a.state == "solo" || b.state == "solo" {
             fail(.twoServers, "a serves as \(a.state) in epoch \(a.epoch), b as \(b.state) in epoch \(b.epoch)")
+        }
+    }
+
+    /// State blocks survive like data (invariant 6): what a home has committed is never gone, and another home has
+    /// added an event of its own.
+    private func checkEvents(_ host: SimulatedHost, _ status: ControllerStatus) {
+        for (index, unit) in status.units.enumerated() {
+            guard let number = unit.stateEvents else { continue }
+            let seen = committedEvents[index]
+            if number < seen.number || number == seen.number && seen.home != nil && seen.home != host.id {
+                fail(
+                    .wrongData, "unit \(index): the state block of \(host.id.name) ends with event \(number), and "
+                        + "\(seen.home?.name ?? "-") had committed event \(seen.number)")
+            }
+            committedEvents[index] = (number, host.id)
         }
     }
 }

@@ -26,9 +26,12 @@ struct Parameters {
     var safety: UInt64
     var weights: FaultWeights
     var faultInterval: UInt64
+    /// The controllers are on two hosts: no window, no sight of the other's process or memory file, and a fence that
+    /// only takes the devices away. There the leases alone keep a stopped controller from answering.
+    var twoHosts = false
 
     var text: String {
-        "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
+        (twoHosts ? "two hosts, " : "one host, ") + "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
             + "\(initiators) initiators of depth \(queueDepth), network \(networkLatency / 1000) us, "
             + "device \(deviceLatency / 1000) us, hot \(hotSectors), largest \(largestCommand), "
             + "writes \(writePercentage) %, fua \(forceUnitAccess) %, timeout \(commandTimeout / 1_000_000) ms, "
@@ -80,6 +83,8 @@ package final class World {
     var faultCounts = [Int](repeating: 0, count: FaultKind.allCases.count)
     var counts = Counts()
     var audit = Audit()
+    /// By unit: the newest event that a home was seen to have committed, and that home.
+    var committedEvents: [(number: UInt64, home: ControllerID?)]
     var scripted: [ScriptedResult] = []
 
     struct Counts {
@@ -110,6 +115,7 @@ package final class World {
         hosts = [SimulatedHost(index: 0, layout: layout), SimulatedHost(index: 1, layout: layout)]
         devices = description.devices.map { SharedDevice(count: Int(DeviceLayout.labelArea + $0.dataBytes)) }
         links = Array(repeating: Link(), count: 1 + 2 * parameters.initiators)
+        committedEvents = Array(repeating: (0, nil), count: parameters.units)
         oracle = BlockOracle(sectors: Array(repeating: parameters.unitSectors, count: parameters.units))
         scratch = .allocate(byteCount: Self.scratchBytes, alignment: 4096)
         for index in 0..<parameters.initiators { initiators.append(SimulatedInitiator(index: index, self)) }
