@@ -113,10 +113,10 @@ extension MemoryEngine {
             let frame = frame(id, index)
             sealPage(id, index, frame)
             if Planted.isOn(.acknowledgeBeforeMirror) && op.pointee.kind != .stateWrite { continue }
+            if Planted.isOn(.forgetState) && op.pointee.kind == .stateWrite { continue }
             guard mirror else { continue }
             guard let slot = slots.take() else { preconditionFailure("a slot that was set aside is not there") }
             if namesBlocks, let page = pages.find(pageKey(id, index)) { announceBlock(pages[page].block) }
-            if Planted.isOn(.forgetState) && op.pointee.kind == .stateWrite { continue }
             op.pointee.reserved -= 1
             pool[frame].pointee.slot = slot
             op.pointee.outstanding += 1

@@ -20,6 +20,9 @@ struct SimulatedWitness {
     private(set) var lastPaired: WitnessRecord?
     private(set) var operations: [Operation?] = []
 
+    /// A swap is under way: the record may be another one in a moment.
+    var isSwapping: Bool { operations.contains { $0?.record != nil } }
+
     mutating func start(_ operation: Operation) -> Int {
         operations.append(operation)
         return operations.count - 1

@@ -33,7 +33,8 @@ extension World {
     /// While one memory is gone there is no second copy: only faults that endanger none are drawn then.
     private func isAllowed(_ kind: FaultKind) -> Bool {
         switch kind {
-        case .memoryLoss, .scribble: isWhole
+        case .memoryLoss: isWhole || cleanAlone != nil
+        case .scribble: isWhole
         case .hostCut, .hostReset, .slow, .deviceSlow, .channelSlow: true
         default: !isFragile
         }
@@ -46,9 +47,20 @@ extension World {
             && hosts.allSatisfy { $0.process?.status(at: instant).redundant ?? false }
     }
 
+    /// Who serves alone with everything on the devices, and the record says so: even its memory may go then.
+    private var cleanAlone: SimulatedHost? {
+        guard !isFragile, let record = witness.record, !record.dirty, !witness.isSwapping else { return nil }
+        switch record.state {
+        case .paired: return nil
+        case .soloA: return hosts[0].isRunning && !hosts[0].isHung ? hosts[0] : nil
+        case .soloB: return hosts[1].isRunning && !hosts[1].isHung ? hosts[1] : nil
+        }
+    }
+
     func inject(_ kind: FaultKind) {
         guard isAllowed(kind) else { return }
-        let host = hosts[Int(random.below(2))]
+        let drawn = hosts[Int(random.below(2))]
+        let host = kind == .memoryLoss && !isWhole ? cleanAlone ?? drawn : drawn
         let length = between(parameters.lease / 8, parameters.lease * (random.chance(1, in: 3) ? 4 : 1))
         faultCounts[Int(kind.rawValue)] += 1
         record(.fault, 45, UInt64(kind.rawValue), UInt64(host.index), length / 1_000_000)
