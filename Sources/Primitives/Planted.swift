@@ -6,7 +6,7 @@ package enum PlantedBug: String, Sendable, CaseIterable {
     case acknowledgeBeforeMirror = "acknowledge-before-mirror"
     /// Rule 3: an expired lease still answers.
     case ignoreLease = "ignore-lease"
-    /// Rule 3: alone, a write is acknowledged before the device has it.
+    /// Rule 3: alone, a write is acknowledged before the device has it, and the record does not say so.
     case acknowledgeBeforeDevice = "acknowledge-before-device"
     /// Rules 1 and 4: a memory that the record does not name counts as one that it names.
     case ignoreMembers = "ignore-members"

@@ -160,9 +160,10 @@ extension MemoryEngine {
             membership.drainReported = true
             effects.append(.report(.drained))
         }
-        if condition.serving && !condition.paired && membership.reportedDirty == isClean {
-            membership.reportedDirty = !isClean
-            effects.append(.report(.dirty(!isClean)))
+        let isDirty = !isClean && !Planted.isOn(.acknowledgeBeforeDevice)
+        if condition.serving && !condition.paired && membership.reportedDirty != isDirty {
+            membership.reportedDirty = isDirty
+            effects.append(.report(.dirty(isDirty)))
         }
         if condition.paired { membership.reportedDirty = true }
         settleAgreement()

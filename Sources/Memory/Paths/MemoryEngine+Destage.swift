@@ -40,7 +40,8 @@ extension MemoryEngine {
             next = record.next == .max ? nil : FrameIndex(record.next)
             looked += 1
             let old = record.dirtySince + destageAge(of: record.key) <= now
-            guard old || urgent || !condition.paired || dirty.count - looked >= floor else { break }
+            let isAlone = !condition.paired && !Planted.isOn(.acknowledgeBeforeDevice)
+            guard old || urgent || isAlone || dirty.count - looked >= floor else { break }
             if record.isWriting || now < devices[Int(device(of: record.key).raw)].retryAt { continue }
             candidates[chosen] = record.key
             chosen += 1
