@@ -31,7 +31,8 @@ struct Parameters {
     var twoHosts = false
 
     var text: String {
-        (twoHosts ? "two hosts, " : "one host, ") + "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
+        (twoHosts ? "two hosts, " : "one host, ")
+            + "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
             + "\(initiators) initiators of depth \(queueDepth), network \(networkLatency / 1000) us, "
             + "device \(deviceLatency / 1000) us, hot \(hotSectors), largest \(largestCommand), "
             + "writes \(writePercentage) %, fua \(forceUnitAccess) %, timeout \(commandTimeout / 1_000_000) ms, "
