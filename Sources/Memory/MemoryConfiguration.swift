@@ -30,6 +30,8 @@ package enum MemoryLimits {
     package static var granulePages: UInt64 { 256 }
     /// Granules whose pointers are known at once; the oldest idle one is given back beyond that.
     package static var pointers: Int { 16_384 }
+    /// Pages that one read-only pointer brings with it at most (64 KiB).
+    package static var fetchedPages: UInt64 { 16 }
     /// Slots of the partner's mirror area asked for at once.
     package static var spacePages: UInt32 { 1024 }
     /// Release and allocate messages without an answer: a slot or block is in at most one of them, and no memory has

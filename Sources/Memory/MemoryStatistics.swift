@@ -12,6 +12,9 @@ package struct MemoryStatistics: Sendable {
     package var evictions: UInt64 = 0
     package var pointersGranted: UInt64 = 0
     package var pointersRecalled: UInt64 = 0
+    /// Pages that went to the partner with its read-only pointers, and that came with ours.
+    package var pagesSent: UInt64 = 0
+    package var pagesFetched: UInt64 = 0
     /// Blocks that the partner had no space to name.
     package var blocksRefused: UInt64 = 0
     package init() {}

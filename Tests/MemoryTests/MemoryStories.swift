@@ -79,6 +79,33 @@ import Testing
         #expect(user.mismatch(.a, start: 0, count: 8) == nil)
     }
 
+    @Test func aReadPointerBringsThePagesThatTheHomeHas() {
+        let (world, user) = MemoryTests.pair(seed: 8, usesWindow: true)
+        #expect(user.write(.a, start: 64, count: 24))
+        #expect(world.run { world.nodes[0].memory.dirtyPages == 0 })
+        #expect(user.mismatch(.b, start: 64, count: 24) == nil)
+        #expect(world.nodes[0].memory.statistics.pagesSent == 3)
+        #expect(world.nodes[1].memory.statistics.pagesFetched == 3)
+        #expect(world.nodes[1].memory.statistics.stagedBytes == 0, "what the home has is not read from the device")
+        #expect(user.mismatch(.b, start: 88, count: 8) == nil)
+        #expect(world.nodes[1].memory.statistics.stagedBytes > 0, "what it has not is")
+    }
+
+    @Test func pagesThatCameBeforeALostPointerAreNotKept() {
+        let (world, user) = MemoryTests.pair(seed: 9, usesWindow: false)
+        #expect(user.write(.a, start: 64, count: 8))
+        #expect(world.run { world.nodes[0].memory.dirtyPages == 0 })
+        world.request(.b, .read(BlockToken(slot: 5), UnitIndex(0), BlockExtent(start: 64, count: 8), sequential: false))
+        let hasCome = world.run { world.nodes[1].memory.statistics.pagesFetched == 1 }
+        #expect(hasCome)
+        // The pointer itself is still on its way when the connection breaks, and the home writes meanwhile.
+        let free = world.nodes[1].memory.freeFrames
+        for id in ControllerID.allCases { world.order(id, .channelDown) }
+        for node in world.nodes { node.inbox.removeAll() }
+        for id in ControllerID.allCases { world.order(id, .channelUp(connection: 2, window: false)) }
+        #expect(world.nodes[1].memory.freeFrames == free + 1, "the page was dropped before the ask was said again")
+    }
+
     @Test func nineMessagesOfMemoryAndTheSenseRequestAreTheTen() {
         let (world, user) = MemoryTests.pair(seed: 6, usesWindow: false)
         MemoryTests.work(world, user, [.a, .b], count: 60)

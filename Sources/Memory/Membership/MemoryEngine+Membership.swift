@@ -136,6 +136,7 @@ extension MemoryEngine {
         for index in 0..<unanswered.count { effects.append(.send(unanswered[index], data: nil, stable: false)) }
         for slot in 0..<pointers.capacity where pointers.isUsed(slot) {
             if pointers[slot].isReleasing { sendGiveUp(slot, modified: false) }
+            dropPrefilled(slot)
             if pointers[slot].asked != .none { sendAsk(slot) }
             if pointers[slot].isRecalling { sendRecall(slot) }
         }

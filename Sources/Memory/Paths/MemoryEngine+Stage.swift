@@ -95,7 +95,7 @@ extension MemoryEngine {
     }
 
     /// Makes a staged frame the page; what was valid before is laid over it and keeps its version.
-    private mutating func install(_ frame: FrameIndex, _ slot: Int, _ key: UInt64) {
+    mutating func install(_ frame: FrameIndex, _ slot: Int, _ key: UInt64) {
         let record = pool[frame]
         record.pointee.state = .current
         record.pointee.key = key

@@ -63,12 +63,14 @@ extension MemoryEngine {
         }
         pointers[slot].wanted = message.mode
         pointers[slot].wantedRequest = message.request
+        pointers[slot].wantedPages = message.argument2
         pointers.putOnAttention(slot)
         evaluatePointers()
     }
 
     /// Not home: the home has granted (or could not).
     private mutating func granted(_ message: PagingMessage, _ data: UnsafeRawPointer?) {
+        if message.status == .exists { return pageFetched(message, data) }
         // A question that was repeated after a reconnect may be granted twice: the home goes by the second grant, so
         // it counts here too, wanted or not.
         guard let key = key(of: message), !isHome(UnitIndex(message.unit)), let slot = pointers.findOrAdd(key) else {
@@ -77,12 +79,14 @@ extension MemoryEngine {
         if message.status == .done {
             if message.mode.covers(pointers[slot].asked) { pointers[slot].asked = .none }
             pointers[slot].mine = message.mode
+            pointers[slot].isPrefilled = false
             pointers[slot].grant = message.argument2
             if PageKey.isState(key), let data, message.dataLength == PageSize.bytes {
                 installState(PageKey.unit(key), data)
             }
         } else {
             pointers[slot].asked = .none
+            dropPrefilled(slot)
         }
         wakeWaiters(ofPointer: slot)
         if PageKey.isState(key) { evaluateState(PageKey.unit(key)) }

@@ -48,6 +48,7 @@ extension MemoryEngine {
         if pointers[slot].mine.covers(mode) && !(pointers[slot].isRecalled && !pointers[slot].keep.covers(mode)) {
             return true
         }
+        pointers[slot].wantedPages = wantedPages(id, in: key)
         ask(slot, mode)
         waitForPointer(id, slot)
         return false
@@ -81,6 +82,7 @@ extension MemoryEngine {
         var message = pointerMessage(
             record.asked == .exclusive ? .allocateWrite : .allocateRead, record.key, record.asked)
         message.request = UInt32(slot) + 1
+        if record.asked == .shared && !PageKey.isState(record.key) { message.argument2 = record.wantedPages }
         effects.append(.send(message, data: nil, stable: false))
     }
 
@@ -166,7 +168,7 @@ extension MemoryEngine {
     }
 
     /// Forgets the (clean) cached pages of a granule that leaves; what is being staged is not kept either.
-    private mutating func dropGranule(_ key: UInt64) {
+    mutating func dropGranule(_ key: UInt64) {
         for page in key..<(key + MemoryLimits.granulePages) {
             guard let slot = pages.find(page) else { continue }
             if pages[slot].isStaging { pages[slot].isDoomed = true }
@@ -177,6 +179,7 @@ extension MemoryEngine {
     /// Home: the partner gets what it wanted.
     private mutating func grant(_ slot: Int) {
         let record = pointers[slot]
+        if record.wanted == .shared && !PageKey.isState(record.key) { sendPages(slot) }
         lamport += 1
         pointers[slot].grant = lamport
         pointers[slot].theirs = record.wanted
@@ -249,6 +252,7 @@ extension MemoryEngine {
     mutating func voidPointers(of unit: UnitIndex? = nil) {
         for slot in 0..<pointers.capacity where pointers.isUsed(slot) {
             if let unit, PageKey.unit(pointers[slot].key) != unit || PageKey.isState(pointers[slot].key) { continue }
+            dropPrefilled(slot)
             wakeWaiters(ofPointer: slot)
             let onAttention = pointers[slot].isOnAttention
             let key = pointers[slot].key

@@ -16,6 +16,10 @@ struct PointerRecord {
     /// Home: what the partner asked for and has not got yet; `wantedRequest` is its request number.
     var wanted = PointerMode.none
     var wantedRequest: UInt32 = 0
+    /// The pages that its command reads: of our ask when not home, of the partner's at the home (`wantedPages(_:in:)`).
+    var wantedPages: UInt64 = 0
+    /// Not home: pages of the home came, and the pointer to them has not.
+    var isPrefilled = false
     /// Home: the partner was asked to give up all but `recallKeep`.
     var isRecalling = false
     var recallKeep = PointerMode.none
