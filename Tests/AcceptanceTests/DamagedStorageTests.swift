@@ -59,7 +59,7 @@ extension Acceptance {
             #expect(try ["a", "b"].map(array.pid) == pids, "a controller was lost")
         }
 
-        @Test func memoryThatDoesNotFitExitsWith74AndNamesTheFile() throws {
+        @Test(SmallFileSystem.takesRoot) func memoryThatDoesNotFitExitsWith74AndNamesTheFile() throws {
             let small = try SmallFileSystem(mebibytes: 40, kind: .memory)
             let array = try RunningArray(
                 controllers: ["a"], memory: "{size: 128MiB, file: \(small.folder)/a.memory}")
@@ -71,7 +71,7 @@ extension Acceptance {
 
         /// The device is sparse, and its file system is smaller. Nothing that was acknowledged is lost, and there is an
         /// end to it when there is room again.
-        @Test func fullFileSystemUnderTheDeviceIsAnErrorAndNotTheEnd() throws {
+        @Test(SmallFileSystem.takesRoot) func fullFileSystemUnderTheDeviceIsAnErrorAndNotTheEnd() throws {
             let small = try SmallFileSystem(mebibytes: 48, kind: .disk)
             let file = "\(small.folder)/disk0.img"
             #expect(FileManager.default.createFile(atPath: file, contents: nil) && truncate(file, 120 << 20) == 0)
@@ -100,13 +100,13 @@ extension Acceptance {
     }
 }
 
-/// A file system of its own, mounted for a test; it takes root.
+/// A file system of its own, mounted for a test.
 final class SmallFileSystem {
     enum Kind { case memory, disk }
+    static var takesRoot: ConditionTrait { .enabled(if: geteuid() == 0, "mounting a file system takes root") }
     let folder: String
 
     init(mebibytes: Int, kind: Kind) throws {
-        guard geteuid() == 0 else { throw Failure("mounting a file system takes root: run the tests as root") }
         let scratch = NSTemporaryDirectory() + Product.arrayName()
         folder = "\(scratch)/mount"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

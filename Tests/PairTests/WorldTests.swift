@@ -91,7 +91,10 @@ let firstSeed = ProcessInfo.processInfo.environment["GEMEL_PAIR_FIRST"].flatMap 
         }
     }
 
-    @Test(.enabled(if: ProcessInfo.processInfo.environment["GEMEL_PAIR_TRACE"] != nil))
+    @Test(
+        .enabled(
+            if: ProcessInfo.processInfo.environment["GEMEL_PAIR_TRACE"] != nil,
+            "it prints the trace of the seed in GEMEL_PAIR_TRACE"))
     func traceOfOneSeed() {
         let oneHost = ProcessInfo.processInfo.environment["GEMEL_PAIR_TRACE"] == "1"
         let failure = Self.storm(seed: firstSeed, oneHost: oneHost, traces: true)

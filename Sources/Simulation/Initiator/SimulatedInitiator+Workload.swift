@@ -30,6 +30,7 @@ extension SimulatedInitiator {
 
     private func issueTransfer(_ path: Int, _ unit: Int) {
         let parameters = world.parameters
+        if parameters.streams, world.random.chance(1, in: 3) { return issueStream(path, unit) }
         let isHot = world.random.chance(3, in: 4)
         let range = isHot ? parameters.hotSectors : parameters.unitSectors
         var count = 1 + Int(world.random.below(UInt64(parameters.largestCommand)))
@@ -45,5 +46,16 @@ extension SimulatedInitiator {
             isWrite ? .write : .read, .workload, path: path, unit: unit, sector: sector, count: count,
             isLong: world.random.chance(1, in: 2),
             forceUnitAccess: world.random.chance(parameters.forceUnitAccess, in: 100))
+    }
+
+    /// The next reads of a sequential reader, from the unit's start over again.
+    private func issueStream(_ path: Int, _ unit: Int) {
+        let end = world.parameters.unitSectors
+        for _ in 0..<3 {
+            let sector = streams[path * world.parameters.units + unit]
+            let count = Swift.min(8, end - sector)
+            streams[path * world.parameters.units + unit] = sector + count == end ? 0 : sector + count
+            issue(.read, .workload, path: path, unit: unit, sector: sector, count: count)
+        }
     }
 }

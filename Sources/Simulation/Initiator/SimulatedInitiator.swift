@@ -46,10 +46,13 @@ final class SimulatedInitiator {
     let paths = [InitiatorPath(index: 0), InitiatorPath(index: 1)]
     /// Workload commands that this initiator may still issue.
     var budget = 0
+    /// By path and unit: where its sequential reader goes on.
+    var streams: [Int]
 
     init(index: Int, _ world: World) {
         self.index = index
         self.world = world
+        streams = Array(repeating: 0, count: 2 * world.parameters.units)
     }
 
     var letter: UInt8 { 49 + UInt8(index) }

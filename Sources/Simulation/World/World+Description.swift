@@ -29,6 +29,7 @@ extension Parameters {
         // From a generator of its own, so that the other seeds stay what they were.
         var topology = SeededRandom(seed: options.seed ^ 0x7077_0000)
         parameters.twoHosts = topology.chance(1, in: 4)
+        parameters.streams = topology.chance(1, in: 4)
         return parameters
     }
 }

@@ -29,9 +29,11 @@ struct Parameters {
     /// The controllers are on two hosts: no window, no sight of the other's process or memory file, and a fence that
     /// only takes the devices away. There the leases alone keep a stopped controller from answering.
     var twoHosts = false
+    /// Some reads go on where the last one of their path and unit ended, so that pages are staged ahead.
+    var streams = false
 
     var text: String {
-        (twoHosts ? "two hosts, " : "one host, ")
+        (twoHosts ? "two hosts, " : "one host, ") + (streams ? "streams, " : "")
             + "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
             + "\(initiators) initiators of depth \(queueDepth), network \(networkLatency / 1000) us, "
             + "device \(deviceLatency / 1000) us, hot \(hotSectors), largest \(largestCommand), "
