@@ -14,8 +14,9 @@ import Primitives
 /// gather call a stream; again, until no effect is left.
 package struct Reactor<Engine: DrivenController & ~Copyable>: ~Copyable {
     enum Limits {
-        /// Receives of one stream before the batch is settled.
-        static var receiveRounds: Int { 32 }
+        /// Receives of one stream before the batch is settled. With one, its host works on the first answers while the
+        /// next commands are read; with more, both wait for each other in turns.
+        static var receiveRounds: Int { 1 }
         /// Settles of one turn; what is left goes on in the next, after a look at the sockets.
         static var drainRounds: Int { 64 }
         /// Connections taken from one listener in one turn.
