@@ -37,9 +37,11 @@ extension ArrayDescription {
     }
 
     func memory(_ id: ControllerID) -> MemoryConfiguration {
-        MemoryConfiguration(
+        var configuration = MemoryConfiguration(
             controller: id, arrayID: UInt32(truncatingIfNeeded: pairID), units: units.map(\.map),
             deviceCount: devices.count)
+        configuration.hasPartner = controllers.count > 1
+        return configuration
     }
 
     func pair(_ id: ControllerID, _ start: StartConditions, _ superblock: Superblock) -> PairConfiguration {

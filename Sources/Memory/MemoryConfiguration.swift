@@ -11,6 +11,8 @@ package struct MemoryConfiguration {
     package var units: [UnitMap]
     /// How many devices the units stand on.
     package var deviceCount: Int
+    /// The array has two controllers.
+    package var hasPartner = true
 
     package init(controller: ControllerID, arrayID: UInt32, units: [UnitMap], deviceCount: Int) {
         self.controller = controller

@@ -40,8 +40,7 @@ extension MemoryEngine {
             next = record.next == .max ? nil : FrameIndex(record.next)
             looked += 1
             let old = record.dirtySince + destageAge(of: record.key) <= now
-            let isAlone = !condition.paired && !Planted.isOn(.acknowledgeBeforeDevice)
-            guard old || urgent || isAlone || dirty.count - looked >= floor else { break }
+            guard old || urgent || isSurvivor || dirty.count - looked >= floor else { break }
             if record.isWriting || now < devices[Int(device(of: record.key).raw)].retryAt { continue }
             candidates[chosen] = record.key
             chosen += 1
@@ -53,6 +52,11 @@ extension MemoryEngine {
             guard transfers.capacity - transfers.count > 16 else { return }
             beginDestage(around: candidates[index])
         }
+    }
+
+    /// What this memory alone has goes to the devices at once, unless the array never had another.
+    private var isSurvivor: Bool {
+        !condition.paired && configuration.hasPartner && !Planted.isOn(.acknowledgeBeforeDevice)
     }
 
     /// Only a member with a lease, or a fenced survivor, writes to devices.
