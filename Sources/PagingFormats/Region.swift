@@ -7,6 +7,8 @@ import Primitives
 ///     page 1              control words: window word at 0, Lamport counter at 64
 ///     pages 2 …           frame headers, 128 bytes a frame
 ///     then                page frames: own area first, mirror area (the last `mirrorFrames`) after it
+@frozen
+@usableFromInline
 package struct RegionLayout: Sendable, Equatable {
     /// Frames in all.
     @usableFromInline package let frames: Int
@@ -39,9 +41,11 @@ package struct RegionLayout: Sendable, Equatable {
     /// Bytes of the whole region.
     @inlinable package var bytes: Int { frameOffset + frames * PageSize.bytes }
     /// Byte offset of a frame's header.
-    @inlinable package func header(_ frame: Int) -> Int { Self.headerOffset + frame * Self.headerBytes }
+    @inlinable @inline(__always)
+    package func header(_ frame: Int) -> Int { Self.headerOffset + frame * Self.headerBytes }
     /// Byte offset of a frame.
-    @inlinable package func frame(_ frame: Int) -> Int { frameOffset + frame * PageSize.bytes }
+    @inlinable @inline(__always)
+    package func frame(_ frame: Int) -> Int { frameOffset + frame * PageSize.bytes }
 }
 
 /// The window word: what the owner of a memory says about its mirror area. A placement counts only if, after the seal,

@@ -70,7 +70,10 @@ import Testing
         }
         let page = own + Sample.layout.frame(2)
         let header = own + Sample.layout.header(2)
-        verify(window.place(page: page, header: header, slot: 12))
+        verify(window.place(page: page, slot: 12))
+        #expect(FrameHeader(sealed: memory.base + Sample.layout.header(12)) == nil)
+        CacheHint.finishCopies()
+        window.seal(header: header, slot: 12)
         let placed = FrameHeader(sealed: memory.base + Sample.layout.header(12))
         #expect(placed == FrameHeader(sealed: header))
         verify(memory.base.load(fromByteOffset: Sample.layout.frame(12) + 4095, as: UInt8.self) == 0x33)
@@ -90,7 +93,8 @@ import Testing
         let page = memory.base + Sample.layout.frame(2)
         let header = memory.base + Sample.layout.header(2)
         for slot in [0, 2, 7, 16, UInt32.max] {
-            verify(!window.place(page: page, header: header, slot: slot))
+            verify(!window.place(page: page, slot: slot))
+            window.seal(header: header, slot: slot)
             window.clear(slot: slot)
         }
         #expect(FrameHeader(sealed: header) != nil)
@@ -107,7 +111,8 @@ import Testing
         defer { page.deallocate() }
         page.initializeMemory(as: UInt8.self, repeating: 1, count: 8192)
         truncate(scratch.file("b.memory"), 8192)
-        verify(window.place(page: page, header: page + 4096, slot: 12))
+        verify(window.place(page: page, slot: 12))
+        window.seal(header: page + 4096, slot: 12)
         verify(window.isBroken)
         _ = memory.isLost
     }

@@ -12,8 +12,12 @@ struct WindowState: ~Copyable {
     var dial: Int32 = -1
     /// When the server is tried next.
     var nextTry = Instant.never
-    /// Placements of this batch that are sealed and wait for the look at the window word.
-    var placed = Queue<UInt32>(capacity: 256)
+    /// Placements of this batch whose pages are copied; those after the first `sealed` wait for their seals, and all
+    /// for the look at the window word.
+    var placed = Queue<WindowPlacement>(capacity: 256)
+    var sealed = 0
+    /// A header was opened since the last fence: what is copied past the caches must not overtake it.
+    var hasCleared = false
     /// The word that they need.
     var expected = WindowWord.closed
 }
@@ -127,7 +131,7 @@ extension Reactor where Engine: ~Copyable {
         }
     }
 
-    /// Seals a page in the partner's memory; whether it counts is found out by `finishPlacements`.
+    /// Copies a page to the partner's memory. `finishPlacements` seals it, and finds out whether it counts.
     mutating func place(_ placement: WindowPlacement) {
         let expected = engine.expectedWindowWord
         if expected != windowState.expected { finishPlacements() }
@@ -138,26 +142,45 @@ extension Reactor where Engine: ~Copyable {
             return
         }
         let page = plant.memory.base + layout.frame(frame)
-        let header = plant.memory.base + layout.header(frame)
         var isPlaced = false
+        if windowState.hasCleared { CacheHint.finishCopies() }
+        windowState.hasCleared = false
         switch window {
-        case .some(let window): isPlaced = window.place(page: page, header: header, slot: placement.slot)
+        case .some(let window): isPlaced = window.place(page: page, slot: placement.slot)
         case .none: break
         }
         if isPlaced {
             windowState.expected = expected
-            windowState.placed.append(placement.token)
+            windowState.placed.append(placement)
         } else {
             feed.append(.placed(token: placement.token, ok: false))
+        }
+    }
+
+    /// Seals what was copied: the copies of a batch share one fence.
+    private mutating func sealPlacements() {
+        if windowState.sealed == windowState.placed.count { return }
+        CacheHint.finishCopies()
+        let layout = plant.memory.layout
+        while windowState.sealed < windowState.placed.count {
+            let next = windowState.placed[windowState.sealed]
+            windowState.sealed += 1
+            let header = plant.memory.base + layout.header(Int(next.frame.raw))
+            switch window {
+            case .some(let window): window.seal(header: header, slot: next.slot)
+            case .none: break
+            }
         }
     }
 
     /// Behind the last seal of a batch: a fence, then the partner's word, then the answers. Their clock is read later.
     mutating func finishPlacements() {
         if windowState.placed.isEmpty { return }
+        sealPlacements()
+        windowState.sealed = 0
         SharedWord.fence()
         let counts = wordIsRight(windowState.expected)
-        while let token = windowState.placed.popFirst() { feed.append(.placed(token: token, ok: counts)) }
+        while let next = windowState.placed.popFirst() { feed.append(.placed(token: next.token, ok: counts)) }
         if gemel_mapping_faulted() != 0 {
             log("the partner's memory file was truncated under the window")
             loseWindow()
@@ -168,12 +191,16 @@ extension Reactor where Engine: ~Copyable {
     /// the window is closed, and uses messages.
     mutating func clear(_ slot: UInt32) {
         if window == nil { return }
+        // In their order: a page that is placed and then cleared must end up cleared.
+        sealPlacements()
         guard wordIsRight(engine.expectedWindowWord) else {
             loseWindow()
             return
         }
         switch window {
-        case .some(let window): window.clear(slot: slot)
+        case .some(let window):
+            window.clear(slot: slot)
+            windowState.hasCleared = true
         case .none: break
         }
     }

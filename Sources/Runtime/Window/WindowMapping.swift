@@ -55,17 +55,28 @@ package struct WindowMapping: ~Copyable {
     /// Whether a slot is one of the mirror area: a frame that may be written here.
     private func owns(_ slot: UInt32) -> Bool { Int(slot) >= layout.mirrorStart && Int(slot) < layout.frames }
 
-    /// Copies a page and then its header, the seal last; false, and nothing changed, when the slot is not in the mirror
-    /// area. The caller looks at the window word after a fence behind the last placement of its batch.
-    package func place(page: UnsafeRawPointer, header: UnsafeRawPointer, slot: UInt32) -> Bool {
+    /// Copies a page past the caches; false, and nothing changed, when the slot is not in the mirror area. The page
+    /// does not count before `seal`.
+    package func place(page: UnsafeRawPointer, slot: UInt32) -> Bool {
         if !owns(slot) { return false }
         let target = base + layout.header(Int(slot))
+        CacheHint.soon(target + 64)
         // A slot is free when it is placed in; should it still be sealed, nobody may see old header and new bytes.
-        if SharedWord.load(target) != 0 { FrameHeader.open(at: target) }
-        memcpy(base + layout.frame(Int(slot)), page, PageSize.bytes)
+        if SharedWord.load(target) != 0 {
+            FrameHeader.open(at: target)
+            SharedWord.fence()
+        }
+        CacheHint.copyPageAway(to: base + layout.frame(Int(slot)), from: page)
+        return true
+    }
+
+    /// Copies the header of a page that was placed, the seal last. `CacheHint.finishCopies` stands between the two. The
+    /// caller looks at the window word after a fence behind the last seal of its batch.
+    package func seal(header: UnsafeRawPointer, slot: UInt32) {
+        if !owns(slot) { return }
+        let target = base + layout.header(Int(slot))
         memcpy(target + 8, header + 8, RegionLayout.headerBytes - 8)
         FrameHeader.seal(FrameHeader.sealWord(target), at: target)
-        return true
     }
 
     /// Opens a header of the mirror area; nothing happens for a slot that is not there.
