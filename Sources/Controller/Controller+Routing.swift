@@ -95,6 +95,7 @@ extension Controller {
                 server.handle(indication, at: now)
                 isBusy = true
             }
+            for index in 0..<server.blocks.count { memory.expect(server.blocks[index]) }
             while let request = server.blocks.popFirst() {
                 memory.handle(request, at: now)
                 if memoryHasWords { routeMemory(at: now) }
@@ -131,24 +132,28 @@ extension Controller {
                 server.handle(response, at: now)
                 hadWork = true
             }
-            while let effect = memory.effects.popFirst() {
+            while let effect = memory.effects.popEntry() {
                 route(effect, at: now)
                 hadWork = true
             }
             guard let effect = copy.effects.popFirst() else { return hadWork }
             switch effect {
             case .place(let placement): effects.append(.place(placement))
-            case .send(let message, let data): pair.handle(.send(message, data: data, stable: true), at: now)
+            case .send(let frame):
+                if let message = copy.takeMessage(frame) {
+                    pair.handle(.send(message, data: copy.data(frame), stable: true), at: now)
+                }
             case .copied(let frame): memory.copied(frame, at: now)
             }
         }
     }
 
-    private mutating func route(_ effect: MemoryEffect, at now: Instant) {
+    private mutating func route(_ effect: MemoryEffects.Entry, at now: Instant) {
         switch effect {
         case .storage(let request): effects.append(.storage(request))
-        case .send(let message, let data, let stable):
-            pair.handle(.send(message, data: data, stable: stable), at: now)
+        case .message:
+            let next = memory.effects.takeMessage()
+            pair.handle(.send(next.message, data: next.data, stable: next.isStable), at: now)
         case .copy(let frame, let slot, let methods):
             copy.copy(frame, to: slot, dma: methods.dma, messaging: methods.messaging, dmaFirst: methods.dmaFirst)
         case .clear(let slot): effects.append(.clear(slot: slot))

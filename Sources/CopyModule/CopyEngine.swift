@@ -6,8 +6,9 @@ import Primitives
 package enum CopyEffect {
     /// DMA copy: place the frame in the partner's memory through the window; answered by `placed`.
     case place(WindowPlacement)
-    /// Messaging copy: a write page message with the page's data, which stays as it is until the answer.
-    case send(PagingMessage, data: UnsafeRawPointer)
+    /// Messaging copy: a write page message with the page's data, which stays as it is until the answer. `takeMessage`
+    /// makes it, and `data` is its data.
+    case send(FrameIndex)
     /// The partner's memory holds the sealed version of the frame.
     case copied(FrameIndex)
 }
@@ -133,8 +134,22 @@ package struct CopyEngine: ~Copyable {
 
     private mutating func send(_ frame: FrameIndex) {
         guard isChannelUp else { return }
+        effects.append(.send(frame))
+    }
+
+    /// First byte of what a write page message of the frame carries.
+    package func data(_ frame: FrameIndex) -> UnsafeRawPointer {
+        UnsafeRawPointer(region + layout.frame(Int(frame.raw)))
+    }
+
+    /// The write page message of a frame whose `send` was taken; nil when none is needed any more.
+    package mutating func takeMessage(_ frame: FrameIndex) -> PagingMessage? {
+        guard copies[Int(frame.raw)].method == .messaging else { return nil }
         // A page that was superseded while its copy for a joiner had no answer needs none any more.
-        guard let header = FrameHeader(sealed: region + layout.header(Int(frame.raw))) else { return finish(frame) }
+        guard let header = FrameHeader(sealed: region + layout.header(Int(frame.raw))) else {
+            finish(frame)
+            return nil
+        }
         var message = PagingMessage(.writePage)
         message.request = frame.raw + 1
         message.slot = copies[Int(frame.raw)].slot
@@ -150,6 +165,6 @@ package struct CopyEngine: ~Copyable {
         message.groupCounter = header.groupCounter
         message.checksum = header.checksum
         message.dataLength = UInt32(PageSize.bytes)
-        effects.append(.send(message, data: UnsafeRawPointer(region + layout.frame(Int(frame.raw)))))
+        return message
     }
 }

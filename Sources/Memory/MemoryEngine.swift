@@ -13,7 +13,7 @@ import Primitives
 /// memories hold it (or the device, by the acknowledgement table of pair-rules 3) it becomes the *current*, readable
 /// one, *dirty*; a device write makes it *written*, a flush *clean*, and its header is opened.
 package struct MemoryEngine: ~Copyable {
-    package var effects = Queue<MemoryEffect>(capacity: 1024)
+    package var effects = MemoryEffects()
     package var responses = Queue<BlockResponse>(capacity: 1024)
     package internal(set) var statistics = MemoryStatistics()
     /// What the pair's membership allows at the moment.
@@ -35,6 +35,8 @@ package struct MemoryEngine: ~Copyable {
     let transferFrames: UnsafeMutablePointer<FrameIndex>
     let operations: UnsafeMutablePointer<Operation>
     let operationCount: Int
+    /// Numbers of the records of the pages that an operation has locked, `PageSize.operationPages` an operation.
+    let pageSlots: UnsafeMutablePointer<UInt32>
     let devices: UnsafeMutablePointer<DeviceState>
     let units: UnsafeMutablePointer<UnitState>
     /// Keys of the pages that a destage round has chosen.
@@ -82,8 +84,9 @@ package struct MemoryEngine: ~Copyable {
         self.lists = lists
         self.now = now
         pool = FramePool(layout: layout)
-        pages = PageTable(capacity: layout.frames * 2 + lists.count)
-        blocks = BlockTable(capacity: layout.frames * 2 + lists.count)
+        // A page has a frame of its own, or an operation that brings one or waits; a block has a page.
+        pages = PageTable(capacity: layout.frames + 2 * lists.count)
+        blocks = BlockTable(capacity: layout.frames + 2 * lists.count)
         partnerBlocks = PartnerBlocks(mirrorFrames: layout.mirrorFrames)
         pointers = PointerDirectory(capacity: MemoryLimits.pointers)
         transfers = Table(capacity: MemoryLimits.transfers, initial: Transfer())
@@ -92,6 +95,8 @@ package struct MemoryEngine: ~Copyable {
         operationCount = lists.count + configuration.units.count
         operations = .allocate(capacity: operationCount)
         operations.initialize(repeating: Operation(), count: operationCount)
+        pageSlots = .allocate(capacity: operationCount * PageSize.operationPages)
+        pageSlots.initialize(repeating: .max, count: operationCount * PageSize.operationPages)
         devices = .allocate(capacity: max(1, configuration.deviceCount))
         devices.initialize(repeating: DeviceState(), count: max(1, configuration.deviceCount))
         units = .allocate(capacity: max(1, configuration.units.count))
@@ -112,6 +117,7 @@ package struct MemoryEngine: ~Copyable {
         transferSlices.deallocate()
         transferFrames.deallocate()
         operations.deallocate()
+        pageSlots.deallocate()
         devices.deallocate()
         units.deinitialize(count: configuration.units.count)
         units.deallocate()
@@ -151,6 +157,11 @@ package struct MemoryEngine: ~Copyable {
             commitState(unit)
         }
         run()
+    }
+
+    /// The request will be handled soon: what it looks at first comes nearer. Nothing changes.
+    package func expect(_ request: BlockRequest) {
+        if case .read(_, let unit, let extent, _) = request { pages.expect(PageKey.data(unit, extent.firstPage)) }
     }
 
     /// The end of a storage request.

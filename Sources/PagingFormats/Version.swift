@@ -3,8 +3,9 @@ import Primitives
 
 /// Version of a page: epoch, then the Lamport counter of the writer, then the writer. Never goes back (invariant 5).
 package struct PageVersion: Comparable, Hashable, Sendable {
-    @usableFromInline package var epoch: UInt32
+    // The longest first: 13 bytes, and who holds a version may use the three behind them.
     @usableFromInline package var counter: UInt64
+    @usableFromInline package var epoch: UInt32
     @usableFromInline package var controller: UInt8
 
     @inlinable package init(epoch: UInt32, counter: UInt64, controller: UInt8) {

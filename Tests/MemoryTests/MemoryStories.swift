@@ -131,7 +131,7 @@ import Testing
             return
         }
         node.copy.placed(token: placement.token, ok: false)
-        guard case .send(let message, _)? = node.copy.effects.popFirst() else {
+        guard case .send(let frame)? = node.copy.effects.popFirst(), let message = node.copy.takeMessage(frame) else {
             Issue.record("messaging is next")
             return
         }

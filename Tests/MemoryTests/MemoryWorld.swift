@@ -112,7 +112,8 @@ final class MemoryWorld {
                     let ok = usesWindow && isLinked
                     if ok { place(placement, from: node, to: partner) }
                     node.copy.placed(token: placement.token, ok: ok)
-                case .send(let message, let data): send(message, data, to: partner)
+                case .send(let frame):
+                    if let message = node.copy.takeMessage(frame) { send(message, node.copy.data(frame), to: partner) }
                 case .copied(let frame): node.memory.copied(frame, at: now)
                 }
             }

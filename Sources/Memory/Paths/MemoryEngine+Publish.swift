@@ -5,21 +5,20 @@ import Primitives
 // The end of a version: published as its page's readable one, superseded, or given up before it had an effect.
 extension MemoryEngine {
     /// Makes a pending frame its page's current one.
-    mutating func publish(_ frame: FrameIndex, _ op: Operation) {
+    mutating func publish(_ frame: FrameIndex, _ id: Int, _ index: Int) {
+        let op = operations + id
         let record = pool[frame]
-        let key = record.pointee.key
-        guard let slot = pages.find(key) else { preconditionFailure("a pending page has no record") }
+        let slot = lockedPage(id, index, record.pointee.key)
         let older = pages[slot].current
         pages[slot].current = frame
         pages[slot].writer = .max
-        if op.hasDeviceTurn { pages[slot].isDeviceBusy = false }
+        if op.pointee.hasDeviceTurn { pages[slot].isDeviceBusy = false }
         record.pointee.state = .current
         record.pointee.operation = .max
         record.pointee.isReferenced = true
         // What the device never had keeps its age and place in the list; what it had begins anew.
-        let old = older == .none ? FrameRecord() : pool[older].pointee
-        if old.isDirty, !old.isWritten, !old.isWriting {
-            record.pointee.dirtySince = old.dirtySince
+        if older != .none, pool[older].pointee.neverWritten {
+            record.pointee.dirtySince = pool[older].pointee.dirtySince
             dirty.replace(older, by: frame, in: pool.records)
             pool[older].pointee.dirtyMask = 0
         } else {
@@ -27,9 +26,9 @@ extension MemoryEngine {
             dirty.append(frame, in: pool.records)
         }
         if older != .none { retire(older) }
-        if op.isThrough && op.fault == nil {
-            wrote(frame, mark: op.writtenMark)
-            if op.isFlushed { clean(frame) }
+        if op.pointee.isThrough && op.pointee.fault == nil {
+            wrote(frame, mark: op.pointee.writtenMark)
+            if op.pointee.isFlushed { clean(frame) }
         }
         pageChanged(slot)
     }

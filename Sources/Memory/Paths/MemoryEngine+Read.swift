@@ -23,7 +23,7 @@ extension MemoryEngine {
         op.pointee.extent = extent
         op.pointee.firstPage = extent.firstPage
         op.pointee.pageCount = extent.pageCount
-        op.pointee.row = units[Int(unit.raw)].row(forSectors: extent.count)
+        op.pointee.row = (units + Int(unit.raw)).pointee.row(forSectors: extent.count)
     }
 
     /// Counts the operation's pages against the frames; false when it has to wait its turn.
@@ -171,8 +171,8 @@ extension MemoryEngine {
 
     /// Frees a superseded frame that nothing needs any more.
     mutating func freeIfRetired(_ frame: FrameIndex) {
-        let record = pool[frame].pointee
-        guard record.state == .retired, record.pins == 0, !record.isWriting else { return }
+        let record = pool[frame]
+        guard record.pointee.state == .retired, record.pointee.pins == 0, !record.pointee.isWriting else { return }
         pool.free(frame)
         wakeForFrames()
     }
@@ -194,9 +194,11 @@ extension MemoryEngine {
 
     /// Wakes who waits for a page, and forgets the page if nothing keeps it.
     mutating func pageChanged(_ slot: Int) {
-        var waiters = pages[slot].waiters
-        pages[slot].waiters = WaitList()
-        wake(&waiters)
+        if !pages[slot].waiters.isEmpty {
+            var waiters = pages[slot].waiters
+            pages[slot].waiters = WaitList()
+            wake(&waiters)
+        }
         forgetIfIdle(slot)
     }
 

@@ -7,7 +7,8 @@ import Primitives
 extension MemoryEngine {
     mutating func beginWrite(_ id: Int, _ unit: UnitIndex, _ extent: BlockExtent) {
         start(id, .write, unit, extent)
-        runnable.append(UInt32(id))
+        pages.expect(PageKey.data(unit, extent.firstPage))
+        if runnable.isEmpty { lendFrames(id) } else { runnable.append(UInt32(id)) }
     }
 
     /// All host data is in the frames.
@@ -15,7 +16,7 @@ extension MemoryEngine {
         precondition(operations[id].kind == .write && operations[id].phase == .lent, "commit of a write not lent")
         operations[id].durable = durable
         operations[id].phase = .space
-        runnable.append(UInt32(id))
+        if runnable.isEmpty { advanceCommit(id) } else { runnable.append(UInt32(id)) }
     }
 
     mutating func advanceWrite(_ id: Int) {
@@ -43,6 +44,9 @@ extension MemoryEngine {
                 return
             }
             pool[frame].pointee.state = .filling
+            // Its header is sealed when the host's data are here.
+            CacheHint.soon(region + layout.header(Int(frame.raw)))
+            CacheHint.soon(region + layout.header(Int(frame.raw)) + 64)
             lists[id][op.pointee.progress] = frame
             op.pointee.progress += 1
         }
@@ -92,13 +96,28 @@ extension MemoryEngine {
             return false
         }
         pages[slot].writer = UInt32(id)
+        pageSlots[id * PageSize.operationPages + index] = UInt32(slot)
+        let older = pages[slot].current
+        if older != .none {
+            // Both are looked at when this version takes the older one's place.
+            CacheHint.soon(pool[older])
+            CacheHint.soon(region + layout.header(Int(older.raw)))
+        }
         return true
     }
 
+    /// The record of a page that the operation has locked.
+    func lockedPage(_ id: Int, _ index: Int, _ key: UInt64) -> Int {
+        let known = pageSlots[id * PageSize.operationPages + index]
+        if known != .max, pages[Int(known)].key == key { return Int(known) }
+        guard let slot = pages.find(key) else { preconditionFailure("a locked page has no record") }
+        return slot
+    }
+
     func pageKey(_ id: Int, _ index: Int) -> UInt64 {
-        let op = operations[id]
-        return op.kind == .stateWrite
-            ? PageKey.state(op.unit) : PageKey.data(op.unit, op.firstPage + UInt64(index))
+        let op = operations + id
+        return op.pointee.kind == .stateWrite
+            ? PageKey.state(op.pointee.unit) : PageKey.data(op.pointee.unit, op.pointee.firstPage + UInt64(index))
     }
 
     /// All locks are held: one version a page, sealed here, and copies for the partner.
@@ -120,16 +139,16 @@ extension MemoryEngine {
             op.pointee.reserved -= 1
             pool[frame].pointee.slot = slot
             op.pointee.outstanding += 1
-            effects.append(.copy(frame: frame, slot: slot, methods: copyPreference(op.pointee.unit, op.pointee.row)))
+            effects.copy(frame, slot, copyPreference(op.pointee.unit, op.pointee.row))
         }
         if op.pointee.outstanding == 0 { mirrored(id) }
     }
 
     private mutating func sealPage(_ id: Int, _ index: Int, _ frame: FrameIndex) {
-        let op = operations[id]
         let key = pageKey(id, index)
-        guard let slot = pages.find(key) else { preconditionFailure("a locked page has no record") }
-        let mask = op.kind == .stateWrite ? PageSize.fullMask : op.mask(of: index)
+        let slot = lockedPage(id, index, key)
+        let isState = operations[id].kind == .stateWrite
+        let mask = isState ? PageSize.fullMask : (operations + id).pointee.mask(of: index)
         let record = pool[frame]
         record.pointee.key = key
         record.pointee.validMask = mask
@@ -149,19 +168,20 @@ extension MemoryEngine {
 
     /// Writes and seals the persistent header of a frame from its record.
     func sealHeader(_ frame: FrameIndex, block: Int, groupSize: UInt16, groupCounter: UInt64) {
-        let record = pool[frame].pointee
+        let record = pool[frame]
+        let key = record.pointee.key
         var header = FrameHeader()
-        header.version = record.version
+        header.version = record.pointee.version
         header.guid = block == Int(UInt32.max) ? .none : blocks[block].guid
-        header.unit = PageKey.unit(record.key).raw
-        header.kind = PageKey.isState(record.key) ? .state : .data
-        header.validMask = record.validMask
-        header.dirtyMask = record.dirtyMask
+        header.unit = PageKey.unit(key).raw
+        header.kind = PageKey.isState(key) ? .state : .data
+        header.validMask = record.pointee.validMask
+        header.dirtyMask = record.pointee.dirtyMask
         header.groupSize = groupSize
-        header.page = PageKey.page(record.key)
+        header.page = PageKey.page(key)
         header.checksum = Checksum.crc32c(frames.pointer(frame), PageSize.bytes)
         header.groupCounter = groupCounter
-        header.mirrorSlot = record.slot
+        header.mirrorSlot = record.pointee.slot
         let base = region + layout.header(Int(frame.raw))
         FrameHeader.open(at: base)
         FrameHeader.seal(header.encode(to: base), at: base)
@@ -169,9 +189,9 @@ extension MemoryEngine {
 
     /// A copy at the partner is complete.
     mutating func copyEnded(_ frame: FrameIndex) {
-        let record = pool[frame].pointee
-        guard record.state == .pending, record.operation != .max else { return catchUpCopied(frame) }
-        let id = Int(record.operation)
+        let record = pool[frame]
+        guard record.pointee.state == .pending, record.pointee.operation != .max else { return catchUpCopied(frame) }
+        let id = Int(record.pointee.operation)
         operations[id].outstanding -= 1
         if operations[id].outstanding == 0 && operations[id].phase == .mirror { mirrored(id) }
     }
@@ -179,10 +199,11 @@ extension MemoryEngine {
     /// Both memories hold the version (or there is one memory): acknowledge, or write through first.
     mutating func mirrored(_ id: Int) {
         let op = operations + id
-        let policy = units[Int(op.pointee.unit.raw)].rows[Int(op.pointee.row)]
-        let bothHold = condition.paired && policy.mirror && policy.writeBack
+        let row = UInt8(1) << op.pointee.row
+        let unit = units + Int(op.pointee.unit.raw)
+        let bothHold = condition.paired && unit.pointee.mirrorsBack & row != 0
         if Planted.isOn(.acknowledgeBeforeDevice) && !condition.paired && !op.pointee.durable { return finishWrite(id) }
-        let keepsBack = !condition.paired && !condition.joining && policy.keepBackAlone
+        let keepsBack = !condition.paired && !condition.joining && unit.pointee.keepsBackAlone & row != 0
         if op.pointee.durable || !(bothHold || keepsBack) || op.pointee.kind == .stateWrite && !condition.paired {
             op.pointee.phase = .deviceTurn
             writeThrough(id)
@@ -245,7 +266,7 @@ extension MemoryEngine {
             op.pointee.phase = .mirror
             return mirrored(id)
         }
-        for index in 0..<op.pointee.pageCount { publish(frame(id, index), op.pointee) }
+        for index in 0..<op.pointee.pageCount { publish(frame(id, index), id, index) }
         let kind = op.pointee.kind
         let unit = op.pointee.unit
         let fault = op.pointee.fault

@@ -7,7 +7,9 @@ extension MemoryEngine {
     /// Sets slots aside for the operation's pages, when its writes are mirrored; false when it now waits for space.
     mutating func reserveSlots(_ id: Int) -> Bool {
         let op = operations + id
-        guard isMirroring, units[Int(op.pointee.unit.raw)].rows[Int(op.pointee.row)].mirror else { return true }
+        guard isMirroring, (units + Int(op.pointee.unit.raw)).pointee.mirrors & 1 << op.pointee.row != 0 else {
+            return true
+        }
         if op.pointee.reserved >= op.pointee.pageCount { return true }
         if slots.reserve(op.pointee.pageCount) {
             op.pointee.reserved = op.pointee.pageCount
@@ -53,7 +55,7 @@ extension MemoryEngine {
         record.pointee.slot = .max
         guard isMirroring, !Planted.isOn(.keepMirrorCopy) else { return }
         if membership.isWindowOpen && membership.releasesPending == 0 {
-            effects.append(.clear(slot: slot))
+            effects.clear(slot)
             slots.giveBack(slot)
             if !waitingForSpace.isEmpty { while let id = waitingForSpace.popFirst() { runnable.append(id) } }
         } else {

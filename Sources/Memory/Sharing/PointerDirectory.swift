@@ -74,8 +74,8 @@ struct PointerDirectory: ~Copyable {
     }
 
     subscript(slot: Int) -> PointerRecord {
-        _read { yield records[slot] }
-        _modify { yield &records[slot] }
+        @inline(__always) unsafeAddress { UnsafePointer(records.pointer(slot)) }
+        @inline(__always) unsafeMutableAddress { records.pointer(slot) }
     }
 
     /// Whether the slot is in use; for walks in slot order.

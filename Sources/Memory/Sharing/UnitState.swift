@@ -13,6 +13,12 @@ struct UnitState {
     let stateOffset: UInt64
     let preferred: ControllerID
     let rows: [PolicyRow]
+    let rowCount: Int
+    /// A bit for each row: its writes are mirrored …
+    let mirrors: UInt8
+    /// … and acknowledged when both memories have them; or, alone, when the one has.
+    let mirrorsBack: UInt8
+    let keepsBackAlone: UInt8
     let watermarks: (high: UInt8, low: UInt8)
     /// Pages a memory block, by row.
     let blockPages: [UInt32]
@@ -55,6 +61,10 @@ struct UnitState {
         preferred = map.preferred
         home = map.preferred
         rows = Array(map.policy.rows.prefix(Self.rowLimit))
+        rowCount = rows.count
+        mirrors = Self.mask(rows) { $0.mirror }
+        mirrorsBack = Self.mask(rows) { $0.mirror && $0.writeBack }
+        keepsBackAlone = Self.mask(rows) { $0.keepBackAlone }
         watermarks = (map.policy.highWatermark, map.policy.lowWatermark)
         blockPages = rows.map { $0.blockSize / UInt32(PageSize.bytes) }
         readAhead = rows.map(\.readAhead)
@@ -64,8 +74,13 @@ struct UnitState {
     /// Pages in the unit.
     var pageCount: UInt64 { (sectors + UInt64(PageSize.sectors) - 1) / UInt64(PageSize.sectors) }
 
+    private static func mask(_ rows: [PolicyRow], _ holds: (PolicyRow) -> Bool) -> UInt8 {
+        rows.enumerated().reduce(0) { $0 | (holds($1.element) ? 1 << UInt8($1.offset) : 0) }
+    }
+
     /// The policy row for a request of so many sectors.
     func row(forSectors count: UInt32) -> UInt8 {
+        if rowCount == 1 { return 0 }
         let bytes = UInt64(count) * 512
         var row = 0
         while row + 1 < rows.count, bytes > rows[row].upTo { row += 1 }

@@ -26,14 +26,14 @@ struct BlockTable: ~Copyable {
 
     init(capacity: Int) {
         index = KeyIndex(entries: capacity)
-        blocks = Table(capacity: capacity, initial: MemoryBlock())
+        blocks = Table(capacity: capacity, initial: MemoryBlock(), lazily: true)
     }
 
     var count: Int { blocks.count }
 
     subscript(slot: Int) -> MemoryBlock {
-        _read { yield blocks[slot] }
-        _modify { yield &blocks[slot] }
+        @inline(__always) unsafeAddress { UnsafePointer(blocks.pointer(slot)) }
+        @inline(__always) unsafeMutableAddress { blocks.pointer(slot) }
     }
 
     /// The block of size `pages` that holds page `page`, made (still without a GUID) if it is not there; nil when the

@@ -18,13 +18,18 @@ struct FrameRecord {
         /// Superseded or dropped, but still pinned or being written; free when that ends.
         case retired
     }
+    // In this order a record is one cache line.
     var key: UInt64 = KeyIndex.noKey
     var version: PageVersion = .none
+    var state: State = .free
+    var validMask: UInt8 = 0
+    /// 0: clean.
+    var dirtyMask: UInt8 = 0
     var dirtySince: Instant = .zero
-    /// The partner's mirror frame with this version; `none` for no copy there.
-    var slot: UInt32 = .max
     /// Number of flushes begun when its device write completed.
     var writtenMark: UInt64 = 0
+    /// The partner's mirror frame with this version; `none` for no copy there.
+    var slot: UInt32 = .max
     var next: UInt32 = .max
     var previous: UInt32 = .max
     /// The operation that is sealing it.
@@ -34,10 +39,6 @@ struct FrameRecord {
     var writePieces: UInt8 = 0
     /// A device write of a piece failed.
     var hadWriteFault = false
-    var state: State = .free
-    var validMask: UInt8 = 0
-    /// 0: clean.
-    var dirtyMask: UInt8 = 0
     /// On the device, not yet flushed.
     var isWritten = false
     /// Used since the replacement's hand passed last.
@@ -46,6 +47,8 @@ struct FrameRecord {
     var isDirty: Bool { dirtyMask != 0 }
     /// A device write from this frame is in flight.
     var isWriting: Bool { writePieces > 0 }
+    /// Dirty, and no device write of it was even begun.
+    var neverWritten: Bool { isDirty && !isWritten && !isWriting }
 }
 
 /// The frames of the own area: free list and replacement. The mirror area's frames are in the same table, but belong to
@@ -65,7 +68,10 @@ struct FramePool: ~Copyable {
     init(layout: RegionLayout) {
         count = layout.frames
         ownCount = layout.mirrorStart
-        records = .allocate(capacity: layout.frames)
+        assert(MemoryLayout<FrameRecord>.stride == 64)
+        records = UnsafeMutableRawPointer.allocate(
+            byteCount: layout.frames * MemoryLayout<FrameRecord>.stride, alignment: 64
+        ).bindMemory(to: FrameRecord.self, capacity: layout.frames)
         records.initialize(repeating: FrameRecord(), count: layout.frames)
         for index in (0..<ownCount).reversed() { putFree(UInt32(index)) }
     }

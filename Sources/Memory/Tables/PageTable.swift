@@ -56,13 +56,16 @@ struct PageTable: ~Copyable {
 
     init(capacity: Int) {
         index = KeyIndex(entries: capacity)
-        records = Table(capacity: capacity, initial: PageRecord())
+        records = Table(capacity: capacity, initial: PageRecord(), lazily: true)
     }
 
     var count: Int { records.count }
 
     /// The record's number, nil when the page is not known.
-    func find(_ key: UInt64) -> Int? { index[key].map(Int.init) }
+    @inline(__always) func find(_ key: UInt64) -> Int? {
+        guard let slot = index[key] else { return nil }
+        return Int(slot)
+    }
 
     /// The record's number, a new one when the page was not known; nil when the table is full.
     mutating func findOrAdd(_ key: UInt64) -> Int? {
@@ -75,9 +78,12 @@ struct PageTable: ~Copyable {
     }
 
     subscript(slot: Int) -> PageRecord {
-        _read { yield records[slot] }
-        _modify { yield &records[slot] }
+        @inline(__always) unsafeAddress { UnsafePointer(records.pointer(slot)) }
+        @inline(__always) unsafeMutableAddress { records.pointer(slot) }
     }
+
+    /// The page `key` will be looked for soon.
+    func expect(_ key: UInt64) { index.expect(key) }
 
     /// Forgets a record that nothing keeps.
     mutating func remove(_ slot: Int) {

@@ -1,10 +1,19 @@
+import CPrimitives
+
 /// Hash index from a 64-bit key to a 32-bit value with a fixed number of places: open addressing, linear probing,
 /// deletion by shifting back. No allocation after `init`, no iteration (so no order that could leak into behaviour).
 @frozen
 @usableFromInline
 package struct KeyIndex: ~Copyable {
-    @usableFromInline let keys: UnsafeMutablePointer<UInt64>
-    @usableFromInline let values: UnsafeMutablePointer<UInt32>
+    /// Key and value side by side: a look costs one cache line.
+    @frozen
+    @usableFromInline
+    struct Place {
+        /// The complement of the key, so that zeroed memory is an empty index.
+        @usableFromInline var complement: UInt64
+        @usableFromInline var value: UInt32
+    }
+    @usableFromInline let places: UnsafeMutablePointer<Place>
     @usableFromInline let mask: Int
     /// Entries in the index.
     package private(set) var count = 0
@@ -16,70 +25,67 @@ package struct KeyIndex: ~Copyable {
     package init(entries: Int) {
         var size = 16
         while size < entries * 2 { size <<= 1 }
-        keys = .allocate(capacity: size)
-        keys.initialize(repeating: Self.noKey, count: size)
-        values = .allocate(capacity: size)
-        values.initialize(repeating: 0, count: size)
+        places = gemel_zeroed(size * MemoryLayout<Place>.stride).bindMemory(to: Place.self, capacity: size)
         mask = size - 1
     }
 
-    deinit {
-        keys.deallocate()
-        values.deallocate()
-    }
+    deinit { gemel_free(places) }
 
-    @inlinable func place(_ key: UInt64) -> Int {
+    @inlinable @inline(__always) func home(_ key: UInt64) -> Int {
         var hash = key &* 0x9E37_79B9_7F4A_7C15
         hash ^= hash >> 32
         return Int(truncatingIfNeeded: hash) & mask
     }
 
     /// The value of `key`, nil when it has none.
-    @inlinable package subscript(key: UInt64) -> UInt32? {
-        var at = place(key)
-        while keys[at] != Self.noKey {
-            if keys[at] == key { return values[at] }
-            at = (at + 1) & mask
+    @inlinable @inline(__always) package subscript(key: UInt64) -> UInt32? {
+        var at = home(key)
+        while true {
+            let place = places[at]
+            if place.complement == 0 { return nil }
+            if place.complement == ~key { return place.value }
+            at = (at &+ 1) & mask
         }
-        return nil
     }
+
+    /// `key` will be looked for soon.
+    @inlinable @inline(__always) package func expect(_ key: UInt64) { CacheHint.soon(places + home(key)) }
 
     /// Sets the value of `key`.
     package mutating func set(_ key: UInt64, _ value: UInt32) {
         precondition(key != Self.noKey)
-        var at = place(key)
-        while keys[at] != Self.noKey {
-            if keys[at] == key {
-                values[at] = value
+        var at = home(key)
+        while places[at].complement != 0 {
+            if places[at].complement == ~key {
+                places[at].value = value
                 return
             }
             at = (at + 1) & mask
         }
         precondition(count * 2 <= mask, "an index got more entries than its owner proved")
-        keys[at] = key
-        values[at] = value
+        places[at] = Place(complement: ~key, value: value)
         count += 1
     }
 
     /// Removes `key`; nothing happens when it is not there.
     package mutating func remove(_ key: UInt64) {
-        var at = place(key)
-        while keys[at] != key {
-            if keys[at] == Self.noKey { return }
+        if key == Self.noKey { return }
+        var at = home(key)
+        while places[at].complement != ~key {
+            if places[at].complement == 0 { return }
             at = (at + 1) & mask
         }
         count -= 1
         var hole = at
         var next = (at + 1) & mask
-        while keys[next] != Self.noKey {
-            let home = place(keys[next])
+        while places[next].complement != 0 {
+            let home = home(~places[next].complement)
             if ((next - home) & mask) >= ((next - hole) & mask) {
-                keys[hole] = keys[next]
-                values[hole] = values[next]
+                places[hole] = places[next]
                 hole = next
             }
             next = (next + 1) & mask
         }
-        keys[hole] = Self.noKey
+        places[hole].complement = 0
     }
 }

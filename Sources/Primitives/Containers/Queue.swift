@@ -39,8 +39,9 @@ package struct Queue<Element>: ~Copyable {
     @inlinable package mutating func popFirst() -> Element? {
         if count == 0 { return nil }
         let element = (storage + head).move()
-        head = (head + 1) & mask
         count -= 1
+        // A queue that runs empty begins anew at its start, so that it stays in the nearest cache.
+        head = count == 0 ? 0 : (head + 1) & mask
         return element
     }
 
