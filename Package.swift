@@ -12,6 +12,11 @@ let settings: [SwiftSetting] = planted + [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .treatAllWarnings(as: .error),
+    // The layers are modules and the path of a command goes through all of them; and without the second flag each file
+    // is optimised for itself.
+    .unsafeFlags(
+        ["-cross-module-optimization", "-Xfrontend", "-enable-single-module-llvm-emission"],
+        .when(configuration: .release)),
 ]
 
 /// A module of one layer: its sources stand in `Sources/NAME`, and it may import what `uses` names.
