@@ -205,7 +205,11 @@ package struct MemoryEngine: ~Copyable {
     }
 
     /// Lets every runnable operation go as far as it can.
-    mutating func run() {
+    @inline(__always) mutating func run() {
+        if !runnable.isEmpty { runAll() }
+    }
+
+    private mutating func runAll() {
         while let id = runnable.popFirst() {
             let index = Int(id)
             switch operations[index].kind {
@@ -218,13 +222,13 @@ package struct MemoryEngine: ~Copyable {
     }
 
     /// Whether an answer computed at `now` may be given (pair-rules 3).
-    var mayAnswer: Bool {
+    @inline(__always) var mayAnswer: Bool {
         condition.serving && now < condition.leaseEnd && !membership.isQuiescing
             && !membership.isFrozen
     }
 
     /// New versions go to the partner's memory as well.
-    var isMirroring: Bool { (condition.paired || condition.joining) && !membership.isFrozen }
+    @inline(__always) var isMirroring: Bool { (condition.paired || condition.joining) && !membership.isFrozen }
 
     /// The controller that keeps the lock directory of a unit: the survivor, when there is no pair.
     func isHome(_ unit: UnitIndex) -> Bool {

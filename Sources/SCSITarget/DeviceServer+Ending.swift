@@ -76,7 +76,7 @@ extension DeviceServer {
     }
 
     /// Gives pages back to Memory.
-    mutating func releasePages(_ slot: Int) {
+    @inline(__always) mutating func releasePages(_ slot: Int) {
         let task = tasks.pointer(slot)
         if !task.pointee.holdsPages { return }
         task.pointee.holdsPages = false

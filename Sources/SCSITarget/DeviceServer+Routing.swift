@@ -23,7 +23,7 @@ extension DeviceServer {
     }
 
     /// The ordinal of the unit that a LUN field names.
-    func route(_ lun: UInt64) -> Int {
+    @inline(__always) func route(_ lun: UInt64) -> Int {
         guard case .unit(let number) = LogicalUnitAddress(field: lun) else { return noUnit }
         return lunOrdinals[UInt64(number)].map(Int.init) ?? noUnit
     }
@@ -53,7 +53,7 @@ extension DeviceServer {
 
     /// Whether a command runs under the unit's state pointer. One that is not known does too: its sense data depend on
     /// pending unit attentions.
-    func needsState(_ slot: Int) -> Bool {
+    @inline(__always) func needsState(_ slot: Int) -> Bool {
         let task = tasks.pointer(slot)
         let row = Int(task.pointee.row)
         if Int(task.pointee.unit) == noUnit { return false }
@@ -61,7 +61,7 @@ extension DeviceServer {
     }
 
     /// Whether controller and unit let a waiting command go on.
-    func isReady(_ slot: Int) -> Bool {
+    @inline(__always) func isReady(_ slot: Int) -> Bool {
         guard isServing else { return false }
         if !needsState(slot) { return true }
         let unit = units.pointer(Int(tasks[slot].unit))
@@ -70,7 +70,7 @@ extension DeviceServer {
 
     /// Whether the task attributes let a command start (SAM-6 §8.7): HEAD OF QUEUE at once; ORDERED after every older
     /// command; SIMPLE after every older ORDERED and every HEAD OF QUEUE command.
-    func allowed(_ slot: Int, dormantAhead: Bool, orderedAhead: Bool) -> Bool {
+    @inline(__always) func allowed(_ slot: Int, dormantAhead: Bool, orderedAhead: Bool) -> Bool {
         let task = tasks.pointer(slot)
         let unit = units.pointer(Int(task.pointee.unit))
         switch task.pointee.attribute {
@@ -171,8 +171,12 @@ extension DeviceServer {
 
     /// After every event: what may start, starts; the state pointer goes where it is wanted; task management that has
     /// nothing left to wait for is answered.
-    mutating func settle(_ unit: Int) {
+    @inline(__always) mutating func settle(_ unit: Int) {
         if management.count == 0, units.pointer(unit).pointee.isSettled { return }
+        settleNow(unit)
+    }
+
+    private mutating func settleNow(_ unit: Int) {
         while units[unit].firstWaiting >= 0, pump(unit) {}
         if unit != noUnit { movePointer(unit) }
         if management.count > 0 { answerManagement() }
@@ -181,7 +185,7 @@ extension DeviceServer {
     mutating func settleAll() { for unit in 0..<units.capacity { settle(unit) } }
 
     /// The command relies on the state pointer from here on.
-    mutating func takeState(_ slot: Int) {
+    @inline(__always) mutating func takeState(_ slot: Int) {
         let task = tasks.pointer(slot)
         if task.pointee.holdsState || !needsState(slot) { return }
         task.pointee.holdsState = true
@@ -189,7 +193,7 @@ extension DeviceServer {
     }
 
     /// It relies on it no longer: it waits for its host, or it ends.
-    mutating func letStateGo(_ slot: Int) {
+    @inline(__always) mutating func letStateGo(_ slot: Int) {
         let task = tasks.pointer(slot)
         if !task.pointee.holdsState { return }
         task.pointee.holdsState = false

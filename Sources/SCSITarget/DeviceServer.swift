@@ -160,7 +160,7 @@ package struct DeviceServer: ~Copyable {
     }
 
     /// The slot of a handle, when its command has not ended.
-    func current(_ handle: CommandHandle) -> Int? {
+    @inline(__always) func current(_ handle: CommandHandle) -> Int? {
         let slot = handle.slot
         guard slot < tasks.capacity else { return nil }
         let task = tasks.pointer(slot)
@@ -168,5 +168,5 @@ package struct DeviceServer: ~Copyable {
     }
 
     /// Whether hosts may be answered now.
-    var isServing: Bool { condition.serving && now < condition.leaseEnd }
+    @inline(__always) var isServing: Bool { condition.serving && now < condition.leaseEnd }
 }

@@ -72,7 +72,7 @@ package struct DataInPDU: Equatable, Sendable {
     }
 
     /// Writes the basic header segment, 48 bytes at `base`, whole.
-    @inlinable package func encode(into base: UnsafeMutableRawPointer) {
+    @inlinable @inline(__always) package func encode(into base: UnsafeMutableRawPointer) {
         base.beginHeader(
             .dataIn, flags: (final ? 0x80 : 0) | residual.flags | (hasStatus ? 0x01 : 0),
             initiatorTaskTag: initiatorTaskTag, dataSegmentLength: dataSegmentLength)

@@ -22,7 +22,7 @@ package struct SCSICommandPDU: Sendable {
 
     @inlinable package init() {}
 
-    @inlinable package init(decoding base: UnsafeRawPointer) {
+    @inlinable @inline(__always) package init(decoding base: UnsafeRawPointer) {
         let flags = base.byte(Field.flags)
         immediate = base.byte(Field.opcode) & 0x40 != 0
         final = flags & 0x80 != 0

@@ -130,7 +130,7 @@ extension ISCSITarget {
     }
 
     /// The command no longer counts: its tag can come again, and its place in the window is free.
-    mutating func taskIsOver(_ slot: Int) {
+    @inline(__always) mutating func taskIsOver(_ slot: Int) {
         let command = commands.pointer(slot)
         let index = Int(command.pointee.connection)
         if index < 0 { return }

@@ -9,7 +9,7 @@ extension ISCSITarget {
     /// Puts a PDU in the session's command order. An immediate one takes no CmdSN. With one connection a gap cannot be
     /// filled by another, so it is the initiator's error and is refused; what is outside the window, or was there
     /// before, is dropped in silence.
-    mutating func admit(_ index: Int, _ header: BasicHeaderSegment) -> Admission {
+    @inline(__always) mutating func admit(_ index: Int, _ header: BasicHeaderSegment) -> Admission {
         if header.immediate { return .accepted }
         let session = sessions.pointer(Int(connections[index].session))
         let cmdSN = header.cmdSN
@@ -23,7 +23,7 @@ extension ISCSITarget {
     }
 
     /// `admit`, answering a gap with a Reject.
-    mutating func isAdmitted(_ index: Int, _ header: UnsafeRawPointer) -> Bool {
+    @inline(__always) mutating func isAdmitted(_ index: Int, _ header: UnsafeRawPointer) -> Bool {
         switch admit(index, BasicHeaderSegment(header)) {
         case .accepted: return true
         case .dropped: return false

@@ -26,6 +26,7 @@ extension ISCSITarget {
     }
 
     /// Adds `count` bytes of a run from `position` on; neighbouring pages make one slice. False: the vector is full.
+    @inline(__always)
     mutating func append(_ run: PageRun, _ position: Int, _ count: Int, to vector: inout ByteVector) -> Bool {
         var position = position
         var left = count
@@ -64,7 +65,7 @@ extension ISCSITarget {
     }
 
     /// The last byte of a Data-In run has left: its pages may go, and with a status the command is over.
-    private mutating func delivered(_ slot: Int) {
+    @inline(__always) private mutating func delivered(_ slot: Int) {
         let command = commands.pointer(slot)
         command.pointee.inActive = false
         indications.append(.dataInDelivered(CommandHandle(slot: slot, generation: command.pointee.generation)))
@@ -98,7 +99,7 @@ extension ISCSITarget {
 
     /// StatSN, ExpCmdSN and MaxCmdSN for the next PDU of a connection; opens the window as far as the session's share
     /// of the slots allows (RFC 7143 §4.2.2.1: MaxCmdSN never goes back).
-    mutating func serials(_ index: Int, advance: Bool) -> TargetSerialNumbers {
+    @inline(__always) mutating func serials(_ index: Int, advance: Bool) -> TargetSerialNumbers {
         let c = connections + index
         let statSN = c.pointee.statSN
         if advance { c.pointee.statSN = statSN &+ 1 }
@@ -149,7 +150,7 @@ extension ISCSITarget {
     mutating func putDigest(_ crc: UInt32, _ place: UnsafeMutableRawPointer) { place.put(little32: crc, 0) }
 
     /// A PDU is in the output.
-    mutating func sent(_ index: Int) {
+    @inline(__always) mutating func sent(_ index: Int) {
         let c = connections + index
         statistics.pdusSent &+= 1
         if c.pointee.transmitting { return }

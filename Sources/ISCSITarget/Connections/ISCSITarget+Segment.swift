@@ -5,7 +5,7 @@ import SAM
 extension ISCSITarget {
     /// Begins the data segment that follows a SCSI Command or Data-Out header: its bytes go to the command in `slot`,
     /// or are dropped when that is -1. Of no bytes, only what they mean to a command counts.
-    mutating func beginSegment(
+    @inline(__always) mutating func beginSegment(
         _ index: Int, _ header: UnsafeRawPointer, slot: Int, endsSequence: Bool, solicited: Bool = false
     ) {
         let c = connections + index
@@ -127,7 +127,7 @@ extension ISCSITarget {
     }
 
     /// The connection is inside a data segment of the command.
-    mutating func segmentIsOnItsWay(_ slot: Int) -> Bool {
+    @inline(__always) mutating func segmentIsOnItsWay(_ slot: Int) -> Bool {
         let index = Int(commands.pointer(slot).pointee.connection)
         if index < 0 { return false }
         return connections[index].segment.active && Int(connections[index].segment.slot) == slot
@@ -135,7 +135,7 @@ extension ISCSITarget {
 
     /// The initiator still has to send data that it has begun to send, or was asked for: RFC 7143 §11.4.2 lets a
     /// response wait for the last of it.
-    mutating func expectsData(_ slot: Int) -> Bool {
+    @inline(__always) mutating func expectsData(_ slot: Int) -> Bool {
         let command = commands.pointer(slot)
         return command.pointee.unsolicitedOpen || command.pointee.r2tOutstanding || segmentIsOnItsWay(slot)
     }

@@ -42,7 +42,7 @@ struct OutputRing {
     var isEmpty: Bool { entryCount == 0 }
 
     /// True when `count` bytes in one piece, and `places` entries, are free.
-    func hasRoom(bytes count: Int, entries places: Int) -> Bool {
+    @inline(__always) func hasRoom(bytes count: Int, entries places: Int) -> Bool {
         if Sizes.outputEntries - entryCount < places { return false }
         if liveBytes == 0 { return count <= Sizes.outputBytes }
         if byteTail > byteHead { return Sizes.outputBytes - byteTail >= count || byteHead > count }
@@ -50,7 +50,7 @@ struct OutputRing {
     }
 
     /// Adds `count` bytes at the end of the output and lends them to be filled at once; `hasRoom` was asked before.
-    mutating func append(bytes count: Int) -> UnsafeMutableRawPointer {
+    @inline(__always) mutating func append(bytes count: Int) -> UnsafeMutableRawPointer {
         if liveBytes == 0 {
             byteHead = 0
             byteTail = 0
@@ -73,26 +73,26 @@ struct OutputRing {
     }
 
     /// Adds payload of the command in `slot`.
-    mutating func append(payload slot: Int, position: UInt32, length: UInt32, last: Bool) {
+    @inline(__always) mutating func append(payload slot: Int, position: UInt32, length: UInt32, last: Bool) {
         push(OutputEntry(
             kind: .payload, last: last, slot: Int32(truncatingIfNeeded: slot), position: position, length: length,
             pointer: nil))
     }
 
-    private mutating func push(_ entry: OutputEntry) {
+    @inline(__always) private mutating func push(_ entry: OutputEntry) {
         precondition(entryCount < Sizes.outputEntries, "the output entries were overrun")
         entries[(entryHead &+ entryCount) & (Sizes.outputEntries - 1)] = entry
         entryCount += 1
     }
 
     /// Entry `index` from the front.
-    func entry(_ index: Int) -> UnsafeMutablePointer<OutputEntry> {
+    @inline(__always) func entry(_ index: Int) -> UnsafeMutablePointer<OutputEntry> {
         entries + ((entryHead &+ index) & (Sizes.outputEntries - 1))
     }
 
     /// Takes up to `count` sent bytes from the first entry; gives how many it took, and the command slot when that
     /// completes a Data-In run, else -1.
-    mutating func take(_ count: Int) -> (taken: Int, delivered: Int32) {
+    @inline(__always) mutating func take(_ count: Int) -> (taken: Int, delivered: Int32) {
         let first = entry(0)
         let length = Int(first.pointee.length)
         let taken = min(count, length &- firstSent)

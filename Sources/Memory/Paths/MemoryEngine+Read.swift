@@ -27,7 +27,7 @@ extension MemoryEngine {
     }
 
     /// Counts the operation's pages against the frames; false when it has to wait its turn.
-    mutating func admit(_ id: Int) -> Bool {
+    @inline(__always) mutating func admit(_ id: Int) -> Bool {
         if operations[id].isAdmitted { return true }
         let pages = operations[id].pageCount
         guard admittedPages + pages <= pool.ownCount / 4 * 3 else { return false }
@@ -40,9 +40,15 @@ extension MemoryEngine {
     mutating func end(_ id: Int) {
         let op = operations + id
         if op.pointee.isAdmitted { admittedPages -= op.pointee.pageCount }
-        slots.unreserve(op.pointee.reserved)
+        if op.pointee.reserved > 0 { slots.unreserve(op.pointee.reserved) }
         let usedPointers = op.pointee.usesPointers
-        op.pointee = Operation()
+        // The rest is set when the slot is used anew.
+        op.pointee.kind = .none
+        op.pointee.phase = .idle
+        op.pointee.outstanding = 0
+        op.pointee.reserved = 0
+        op.pointee.isAdmitted = false
+        op.pointee.usesPointers = false
         if usedPointers { evaluatePointers() }
         wakeForFrames()
     }
@@ -138,7 +144,7 @@ extension MemoryEngine {
         responses.append(.completed(BlockToken(slot: id), .aborted))
     }
 
-    mutating func unpinRead(_ id: Int) {
+    @inline(__always) mutating func unpinRead(_ id: Int) {
         for index in 0..<operations[id].progress { unpin(lists[id][index]) }
         operations[id].progress = 0
     }
@@ -163,14 +169,14 @@ extension MemoryEngine {
 
     // MARK: pins and waiting
 
-    mutating func unpin(_ frame: FrameIndex) {
+    @inline(__always) mutating func unpin(_ frame: FrameIndex) {
         let record = pool[frame]
         record.pointee.pins -= 1
         if record.pointee.pins == 0 { freeIfRetired(frame) }
     }
 
     /// Frees a superseded frame that nothing needs any more.
-    mutating func freeIfRetired(_ frame: FrameIndex) {
+    @inline(__always) mutating func freeIfRetired(_ frame: FrameIndex) {
         let record = pool[frame]
         guard record.pointee.state == .retired, record.pointee.pins == 0, !record.pointee.isWriting else { return }
         pool.free(frame)
@@ -209,7 +215,7 @@ extension MemoryEngine {
         if block != .max { leaveBlock(Int(block)) }
     }
 
-    mutating func wakeForFrames() {
+    @inline(__always) mutating func wakeForFrames() {
         while let id = waitingForFrames.popFirst() { runnable.append(id) }
     }
 }

@@ -5,9 +5,18 @@ import Primitives
 // Pointers between the controllers: asking the home, being asked to give up, and what must be true before that.
 extension MemoryEngine {
     /// Takes the pointers that an operation relies on; false when it now waits for one.
-    mutating func takePointers(_ id: Int, _ mode: PointerMode) -> Bool {
+    @inline(__always) mutating func takePointers(_ id: Int, _ mode: PointerMode) -> Bool {
         let op = operations + id
         if op.pointee.usesPointers { return true }
+        if !condition.paired, !units[Int(op.pointee.unit.raw)].isMoving {
+            op.pointee.usesPointers = true
+            return true
+        }
+        return collectPointers(id, mode)
+    }
+
+    private mutating func collectPointers(_ id: Int, _ mode: PointerMode) -> Bool {
+        let op = operations + id
         if units[Int(op.pointee.unit.raw)].isMoving {
             op.pointee.phase = .pointer
             held.append(UInt32(id))

@@ -69,7 +69,7 @@ struct Operation {
     var next: UInt32 = .max
 
     /// The sectors of page `index` of the operation that it covers, as a mask.
-    func mask(of index: Int) -> UInt8 {
+    @inline(__always) func mask(of index: Int) -> UInt8 {
         let pageStart = (firstPage + UInt64(index)) * UInt64(PageSize.sectors)
         let from = max(extent.start, pageStart) - pageStart
         let to = min(extent.end, pageStart + UInt64(PageSize.sectors)) - pageStart

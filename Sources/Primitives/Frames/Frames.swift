@@ -94,10 +94,11 @@ package struct PageRun: Sendable {
     ) -> (base: UnsafeMutableRawPointer, count: Int) {
         let remaining = Int(count) - position
         if list < 0 { return (frames.pointer(parameter) + Int(offset) + position, remaining) }
-        let place = Int(offset) + position
-        let index = place / PageSize.bytes
+        precondition(position >= 0)
+        let place = UInt(offset) &+ UInt(bitPattern: position)
+        let index = Int(place / UInt(PageSize.bytes))
         precondition(index < PageSize.operationPages)
-        let within = place % PageSize.bytes
+        let within = Int(place % UInt(PageSize.bytes))
         let base = frames.pointer(lists[Int(list)][index]) + within
         return (base, Swift.min(remaining, PageSize.bytes - within))
     }

@@ -110,7 +110,7 @@ package struct CommandRow: Sendable {
     }
 
     /// Logical block address and count of a medium access command; the fields' places follow from the CDB's length.
-    package func range(_ cdb: CDB) -> (address: UInt64, blocks: UInt32) {
+    @inline(__always) package func range(_ cdb: CDB) -> (address: UInt64, blocks: UInt32) {
         switch length {
         case 6:
             let address = UInt64(cdb.big32(0) & 0x1F_FFFF)

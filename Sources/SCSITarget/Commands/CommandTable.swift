@@ -105,10 +105,10 @@ package struct CommandTable: ~Copyable {
     }
 
     /// The row of a CDB, or one of the two indices that say why there is none.
-    func look(up cdb: CDB) -> UInt8 { find(opcode: cdb[0], serviceAction: UInt16(cdb[1] & 0x1F)) }
+    @inline(__always) func look(up cdb: CDB) -> UInt8 { find(opcode: cdb[0], serviceAction: UInt16(cdb[1] & 0x1F)) }
 
     /// The row of an operation code and, where it has service actions, a service action.
-    func find(opcode: UInt8, serviceAction: UInt16) -> UInt8 {
+    @inline(__always) func find(opcode: UInt8, serviceAction: UInt16) -> UInt8 {
         var index = Int(first[Int(opcode)])
         if index == Int(Self.unknownOpcode) { return Self.unknownOpcode }
         if !storage[index].traits.contains(.serviceAction) { return UInt8(index) }

@@ -29,7 +29,7 @@ extension DeviceServer {
     }
 
     /// The next chunk: from `moved` on, for at most `bytes`.
-    func nextChunk(_ slot: Int, bytes: UInt32) -> BlockExtent {
+    @inline(__always) func nextChunk(_ slot: Int, bytes: UInt32) -> BlockExtent {
         let task = tasks.pointer(slot)
         let sector = task.pointee.sector &+ UInt64(task.pointee.moved / 512)
         let pageSectors = UInt64(PageSize.sectors)
@@ -39,7 +39,7 @@ extension DeviceServer {
     }
 
     /// Asks Memory for pages of `chunk`.
-    mutating func read(_ slot: Int, _ chunk: BlockExtent, sequential: Bool) {
+    @inline(__always) mutating func read(_ slot: Int, _ chunk: BlockExtent, sequential: Bool) {
         let task = tasks.pointer(slot)
         task.pointee.chunk = chunk
         task.pointee.phase = .reading
@@ -61,7 +61,7 @@ extension DeviceServer {
     }
 
     /// The next chunk of a READ; there is one.
-    mutating func readNext(_ slot: Int) {
+    @inline(__always) mutating func readNext(_ slot: Int) {
         let task = tasks.pointer(slot)
         let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
         let sequential = streams.note(
