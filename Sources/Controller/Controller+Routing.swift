@@ -190,7 +190,7 @@ extension Controller {
             superblock.memoryID = memoryID
             superblock.epoch = epoch
             superblock.lineage = lineage
-            superblock.encode(to: region)
+            writeSuperblock()
         case .restart(let reason): effects.append(.restart(reason: reason))
         case .stopped: effects.append(.stopped)
         case .refuse(let reason): effects.append(.refuse(reason))
@@ -198,9 +198,16 @@ extension Controller {
         }
     }
 
+    private mutating func writeSuperblock() {
+        if isForeignRegion { region.initializeMemory(as: UInt8.self, repeating: 0, count: headerBytes) }
+        isForeignRegion = false
+        superblock.encode(to: region)
+    }
+
     /// An order concerns Memory, and the copy module where it changes what can be copied.
     private mutating func obey(_ order: MembershipOrder, at now: Instant) {
         switch order {
+        case .begin: writeSuperblock()
         case .channelUp: copy.channel(up: true)
         case .channelDown: copy.channel(up: false)
         case .window(let open): copy.window(open: open)

@@ -33,7 +33,12 @@ package struct Controller: ~Copyable {
 
     /// Which engine a stream belongs to: the channel's are few.
     var channelStreams: [StreamID] = []
+    /// This life's superblock; written when the start-up row is found, and whenever it changes after that.
     var superblock: Superblock
+    /// Bytes of the region before its frames, and whether what stands there is nothing of ours: then they are zeroed
+    /// before the first superblock.
+    let headerBytes: Int
+    var isForeignRegion: Bool
     var failback: Failback
     var isStopping = false
     /// The partner's life that the open window belongs to; nil while there is no window.
@@ -57,6 +62,7 @@ package struct Controller: ~Copyable {
             base: region + layout.frameOffset, count: layout.frames, parameters: parameters, parameterCount: slots)
         let lists = PageLists(base: pageLists, count: slots)
 
+        isForeignRegion = start.memoryIsFresh || start.memoryIsLost
         superblock = description.superblock(id, layout, start, in: region)
         iscsi = ISCSITarget(
             configuration: description.iscsiTarget(id), frames: frames, lists: lists, seed: start.incarnation)
@@ -67,7 +73,7 @@ package struct Controller: ~Copyable {
         copy = CopyEngine(region: region, layout: layout)
         pair = PairEngine(configuration: description.pair(id, start, superblock), at: now)
         failback = Failback(delay: description.pair.failbackDelay)
-        superblock.encode(to: region)
+        headerBytes = layout.frameOffset
         drain(at: now)
     }
 

@@ -8,6 +8,7 @@ extension MemoryEngine {
     package mutating func handle(_ order: MembershipOrder, at now: Instant) {
         self.now = now
         switch order {
+        case .begin: beginLife()
         case .freeze:
             membership.isFrozen = true
             condition.serving = false

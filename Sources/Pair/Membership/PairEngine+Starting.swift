@@ -16,7 +16,15 @@ extension PairEngine {
         }
         let row = StartRow.row(facts(at: now))
         if row != .agree { start.agreement = .none }
+        if row != .refuseMemoryLost { begin() }
         perform(row, at: now)
+    }
+
+    /// A row is found that does not refuse: the memory is this life's, and says so to who must end this process.
+    private mutating func begin() {
+        guard !memory.hasBegun else { return }
+        memory.hasBegun = true
+        effects.append(.order(.begin))
     }
 
     private mutating func perform(_ row: StartRow, at now: Instant) {
@@ -115,6 +123,7 @@ extension PairEngine {
         }
         memory.id = id
         memory.isVoid = true
+        memory.hasBegun = true
         recordSuperblock()
         effects.append(.order(.void))
         effects.append(.log(PairLog(.memoryVoided, id.low)))

@@ -40,7 +40,9 @@ package struct ControllerProcess: ~Copyable {
         let plant = Plant(
             memory: memory, devices: devices, listeners: listeners,
             partnerMemory: partner.map { options.resolve($0.memoryFile) } ?? "",
-            witness: WitnessFile(path: options.resolve(description.pair.witnessFile)), settings: settings)
+            witness: WitnessFile(
+                path: options.resolve(description.pair.witnessFile), pairID: description.pairID),
+            settings: settings)
         let control = plant.control
         let made = try Reactor(engine: engine, plant: plant)
         reactor = made

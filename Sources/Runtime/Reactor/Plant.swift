@@ -73,6 +73,11 @@ package enum ProcessOutcome: Equatable, Sendable {
     /// Ended at once by `ControlPort.halt` or a second signal.
     case halted
 
+    /// Why the start was refused; nil for every other end.
+    package var refusal: RefusalReason? {
+        if case .refused(let reason) = self { reason } else { nil }
+    }
+
     /// A sentence for people.
     package var sentence: String {
         switch self {

@@ -202,7 +202,7 @@ final class Node {
             case .quiesce: "quiesce"
             case .drain: "drain"
             case .void: "void"
-            case .channelUp, .channelDown, .window: nil
+            case .begin, .channelUp, .channelDown, .window: nil
             }
         default: nil
         }
