@@ -58,6 +58,7 @@ extension ArrayDescription {
         configuration.clearsDirtyAlone = !units.contains { $0.map.policy.rows.contains(where: \.keepBackAlone) }
         configuration.epochKnown = superblock.epoch
         configuration.lineageKnown = superblock.lineage
+        configuration.devices = zip(devices, start.devices).map { DeviceFacts(name: $0.name, finding: $1) }
         return configuration
     }
 

@@ -39,6 +39,7 @@ package struct Controller: ~Copyable {
     /// before the first superblock.
     let headerBytes: Int
     var isForeignRegion: Bool
+    var labels: LabelRound
     var failback: Failback
     var isStopping = false
     /// The partner's life that the open window belongs to; nil while there is no window.
@@ -74,12 +75,14 @@ package struct Controller: ~Copyable {
         pair = PairEngine(configuration: description.pair(id, start, superblock), at: now)
         failback = Failback(delay: description.pair.failbackDelay)
         headerBytes = layout.frameOffset
+        labels = LabelRound(description, start.devices)
         drain(at: now)
     }
 
     deinit {
         parameters.deallocate()
         pageLists.deallocate()
+        labels.deallocate()
     }
 
     /// Tells the controller what happened. `now` is read after the last byte of what happened was received.
@@ -163,6 +166,8 @@ package struct StartConditions: Sendable {
     package var pidStartTime: UInt64
     /// The partner runs on this host (or would): it can be ended, and its memory file can be locked and read.
     package var partnerOnThisHost: Bool
+    /// What stands where each device's label belongs, in the description's order; empty: nobody looked.
+    package var devices: [DeviceFinding] = []
 
     package init(
         memoryIsFresh: Bool, memoryIsLost: Bool, freshMemoryID: WitnessRecord.MemoryID, bootID: WitnessRecord.MemoryID,

@@ -67,7 +67,7 @@ package struct MemoryEngine: ~Copyable {
     private let pinned = Pinned()
 
     /// - Parameters:
-    ///   - region: `layout.bytes` bytes, page-aligned, zeroed or with what an earlier life left in it; it is not changed
+    ///   - region: `layout.bytes` bytes, page-aligned, zeroed or with what an earlier life left in it; not changed
     ///     before the order `begin` or `void`.
     ///   - lists: one page list a command slot; their count is the number of tokens.
     package init(

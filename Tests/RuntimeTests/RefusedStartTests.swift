@@ -26,6 +26,20 @@ import Testing
             writeRecord { _ in }
             try? DeviceFile.create(scratch.file("disk0"), bytes: (1 << 20) + DeviceLayout.labelArea)
             scratch.scribble("disk0", at: Int(DeviceLayout.labelArea), [1, 2, 3])
+            writeLabel { _ in }
+        }
+
+        /// Both slots of the device's label.
+        func writeLabel(_ change: (inout DeviceLabel) -> Void) {
+            var label = DeviceLabel(pairID: 3, lineage: 9, epoch: 5, featureLevel: 1, devices: 1, name: "disk0")
+            change(&label)
+            var bytes = [UInt8](repeating: 0, count: DeviceLabel.areaBytes)
+            bytes.withUnsafeMutableBytes { room in
+                guard let base = room.baseAddress else { return }
+                label.encode(to: base)
+                label.encode(to: base + DeviceLabel.slotBytes)
+            }
+            scratch.scribble("disk0", at: 0, bytes)
         }
 
         func writeMemory(_ id: ControllerID, _ change: (inout Superblock) -> Void = { _ in }) {
@@ -172,6 +186,57 @@ import Testing
             $0.memberB = .absent
         }
         _ = try refused(.memoryLost)
+    }
+
+    // MARK: Labels
+
+    @Test func aDeviceOfAnotherPairIsRefused() throws {
+        place.writeLabel { $0.pairID = 4 }
+        let sentence = try refused(.foreignDevice)
+        #expect(sentence.contains(place.scratch.file("disk0")))
+        #expect(sentence.contains("pair 0000000000000004, and this is pair 0000000000000003"))
+    }
+
+    @Test func anotherDeviceOfThePairIsRefused() throws {
+        place.writeLabel { $0.name = "disk1" }
+        #expect(try refused(.otherDevice).contains("carries the label of device disk1"))
+    }
+
+    @Test func aDeviceWithoutALabelIsNotServedAsIfItHeldData() throws {
+        place.scratch.scribble("disk0", at: 0, [UInt8](repeating: 0, count: DeviceLabel.areaBytes))
+        #expect(try refused(.deviceReplaced).contains("device disk0 (\(place.scratch.file("disk0"))) has no label"))
+    }
+
+    @Test func aDeviceWithSomethingElseIsRefused() throws {
+        place.scratch.scribble("disk0", at: 0, [UInt8](repeating: 0x55, count: DeviceLabel.areaBytes))
+        #expect(try refused(.deviceOccupied).contains("neither a label nor zeros"))
+    }
+
+    @Test func noRecordWhereADeviceKnowsOneIsRefused() throws {
+        for id in ControllerID.allCases { unlink(place.scratch.file("\(id.name).memory")) }
+        for id in ControllerID.allCases { place.scratch.write("\(id.name).memory", []) }
+        place.write(witness: [UInt8](repeating: 0, count: 8192))
+        let outcome = try place.start()
+        #expect(outcome.refusal == .witnessDamaged)
+        #expect(outcome.sentence.contains("device disk0 (\(place.scratch.file("disk0"))) knows epoch 5"))
+        #expect(place.read("witness").allSatisfy { $0 == 0 })
+        // The file of a memory that was not there is made and allocated; nothing is written into it.
+        #expect(place.read("a.memory").allSatisfy { $0 == 0 })
+    }
+
+    @Test func aLowerEpochThanADeviceKnowsIsRefused() throws {
+        place.writeLabel { $0.epoch = 6 }
+        #expect(try refused(.epochWentBack).contains("knows epoch 6"))
+    }
+
+    @Test func aDeviceOfAnotherLineageIsRefused() throws {
+        place.writeLabel { $0.lineage = 8 }
+        _ = try refused(.lineageUnknown)
+    }
+
+    @Test func aDeviceOfALaterFeatureLevelIsRefused() throws {
+        place.writeLabel { $0.featureLevel = 2 }
+        _ = try refused(.featureLevelUnknown)
     }
 
     /// The same files, and nothing that forbids the start: then the memory is this life's, which shows that the

@@ -8,7 +8,7 @@ extension PairEngine {
             finish(.stopped)
             return
         }
-        guard recordRead, !witness.isSwapping else { return }
+        guard recordRead, !witness.isSwapping, areDevicesKnown(at: now) else { return }
         if record == nil, memory.id == .none, !voidMemory(at: now) { return }
         if start.adoption != .none, start.adoption != .asked {
             continueAdoption(at: now)
@@ -31,10 +31,10 @@ extension PairEngine {
         switch row {
         case .wait: break
         case .createPair:
-            guard let partner = partner.announcement, let hello = channel.partner else { return }
+            guard hasLabels(at: now), let partner = partner.announcement, let hello = channel.partner else { return }
             propose(
                 .paired, partner: .init(memory: partner.memoryID, incarnation: hello.incarnation), dirty: true)
-        case .createSolo: proposeSolo(dirty: true)
+        case .createSolo: if hasLabels(at: now) { proposeSolo(dirty: true) }
         case .agree: agree()
         case .takeOver: proposeSolo(dirty: recordView == .paired || record?.dirty == true)
         case .takeOverVoid:
@@ -126,7 +126,7 @@ extension PairEngine {
         memory.hasBegun = true
         recordSuperblock()
         effects.append(.order(.void))
-        effects.append(.log(PairLog(.memoryVoided, id.low)))
+        effects.append(.log(PairLog(.memoryVoided, id.high, id.low)))
         return true
     }
 

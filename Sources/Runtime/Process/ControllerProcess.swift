@@ -31,10 +31,12 @@ package struct ControllerProcess: ~Copyable {
             identity: .init(
                 controller: id, pairID: description.pairID, durability: own.memoryDurability, bootID: bootID))
         let devices = try Self.openDevices(description, options)
-        let start = try Self.conditions(memory, bootID, partner != nil)
+        var start = try Self.conditions(memory, bootID, partner != nil)
+        do { start.devices = try devices.labels(description) } catch { throw RuntimeError(error) }
         let listeners = try Listeners(own, partner: partner, options: options)
         let ports = listeners.portals.map { Plant.port($0) }
-        let settings = try Self.settings(description, own, partner, start, secret, options)
+        var settings = try Self.settings(description, own, partner, start, secret, options)
+        settings.found = StartFound(description, memory, start, options)
         let engine = Controller(
             description, id: id, memory: memory.base, layout: memory.layout, start: start, at: Platform.now)
         let plant = Plant(

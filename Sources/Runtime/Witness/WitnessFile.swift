@@ -104,7 +104,7 @@ package struct WitnessFile: Sendable {
         }
     }
 
-    /// Whether both slots hold the record now, or are none of ours to change: such a record is refused by whoever reads it.
+    /// Whether both slots hold the record now, or are none of ours to change: whoever reads such a record refuses it.
     private func repaired(
         _ fd: Int32, _ room: UnsafeMutableRawPointer, _ slot: Int, _ record: WitnessRecord
     ) -> Bool {
