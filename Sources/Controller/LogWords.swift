@@ -113,7 +113,7 @@ package struct LogWords: Sendable {
         case .foreignPair: "the peer is of another pair"
         case .versionUnknown: "the peer speaks a version that this release does not know"
         case .earlierIncarnation: "the peer is an earlier life of the partner"
-        case .proofWrong: "the peer does not know the pair's secret; both controllers need the same secret file"
+        case .proofWrong: "no proof of the pair's secret; both controllers need the same secret file"
         case .outputFull: "the partner takes no bytes"
         case nil: unknown(raw)
         }

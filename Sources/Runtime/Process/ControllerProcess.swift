@@ -29,7 +29,8 @@ package struct ControllerProcess: ~Copyable {
         let memory = try MemoryFile(
             path: options.resolve(own.memoryFile), layout: RegionLayout(bytes: own.memoryBytes),
             identity: .init(
-                controller: id, pairID: description.pairID, durability: own.memoryDurability, bootID: bootID))
+                controller: id, pairID: description.pairID, durability: own.memoryDurability, bootID: bootID),
+            reserving: .beside)
         let devices = try Self.openDevices(description, options)
         var start = try Self.conditions(memory, bootID, partner != nil)
         do { start.devices = try devices.labels(description) } catch { throw RuntimeError(error) }
@@ -37,8 +38,10 @@ package struct ControllerProcess: ~Copyable {
         let ports = listeners.portals.map { Plant.port($0) }
         var settings = try Self.settings(description, own, partner, start, secret, options)
         settings.found = StartFound(description, memory, start, options)
+        // Nothing was written into the memory so far, and nothing is by making the controller.
         let engine = Controller(
             description, id: id, memory: memory.base, layout: memory.layout, start: start, at: Platform.now)
+        try memory.awaitOwnArea()
         let plant = Plant(
             memory: memory, devices: devices, listeners: listeners,
             partnerMemory: partner.map { options.resolve($0.memoryFile) } ?? "",
