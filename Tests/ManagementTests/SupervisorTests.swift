@@ -188,10 +188,14 @@ import Testing
         try await Task.sleep(nanoseconds: 200_000_000)
         for life in 1...3 {
             kill(try #require(stage.report("a")?.pid), SIGKILL)
-            #expect(await stage.until { _ in stage.report("a")?.restarts == life && stage.report("a")?.isServing == true })
+            #expect(
+                await stage.until { _ in
+                    stage.report("a")?.restarts == life && stage.report("a")?.isServing == true
+                })
             try await Task.sleep(nanoseconds: 200_000_000)
         }
-        #expect(stage.lines.now.contains { $0.hasPrefix("a ended by signal 9") && $0.hasSuffix("starts again at once") })
+        let lines = stage.lines.now
+        #expect(lines.contains { $0.hasPrefix("a ended by signal 9") && $0.hasSuffix("starts again at once") })
         await stage.end()
     }
 

@@ -64,7 +64,8 @@ final class MemoryReservation: Sendable {
     /// Somebody took the room that was there: the process ends before it writes where there is none. Its partner has
     /// everything that was acknowledged.
     private static func end(_ path: String, _ code: Int32) {
-        let text = "gemel: memory file \(path) cannot be given its blocks any more: \(String(cString: strerror(code)))\n"
+        let reason = String(cString: strerror(code))
+        let text = "gemel: memory file \(path) cannot be given its blocks any more: \(reason)\n"
         _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
         _exit(RuntimeError.ExitCode.ioError.rawValue)
     }
