@@ -61,7 +61,7 @@ let engines = [
 ]
 let engineNames: [Target.Dependency] = ["ISCSITarget", "SCSITarget", "Memory", "CopyModule", "Pair", "SCSIFormats"]
 let waistNames: [Target.Dependency] = ["SAM", "BlockModel", "PagingFormats", "Primitives"]
-let composition = [module("Controller", uses: engineNames + waistNames)]
+let composition = [module("Controller", uses: engineNames + waistNames + ["ISCSIFormats"])]
 let drivers = [
     module("Devices", uses: ["BlockModel", "Primitives", "CLibaio", "CLinux"]),
     module("Runtime", uses: ["Controller", "Devices", "CLinux", "CCrypto"] + waistNames),

@@ -26,11 +26,11 @@ package struct UnitMap: Sendable {
     }
 }
 
-/// The first MiB of a device belongs to the array: label, then the state blocks of the units on it.
+/// The first MiB of a device belongs to the array: labels, then the state blocks of the units on it.
 package enum DeviceLayout {
     /// Bytes before the first byte of data.
     @inlinable package static var labelArea: UInt64 { 1 << 20 }
-    /// Where the state block of the `n`-th unit on a device stands; label at 0, so state begins at 64 KiB.
+    /// Where the state block of the `n`-th unit on a device stands; labels at 0, so states begin at 64 KiB.
     @inlinable package static func stateOffset(_ n: Int) -> UInt64 { (64 << 10) + UInt64(n) * 4096 }
     /// The most units on one device.
     @inlinable package static var units: Int { 224 }

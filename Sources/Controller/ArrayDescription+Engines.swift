@@ -60,17 +60,15 @@ extension ArrayDescription {
         configuration.clearsDirtyAlone = !units.contains { $0.map.policy.rows.contains(where: \.keepBackAlone) }
         configuration.epochKnown = superblock.epoch
         configuration.lineageKnown = superblock.lineage
+        configuration.devices = zip(devices, start.devices).map { DeviceFacts(name: $0.name, finding: $1) }
         return configuration
     }
 
-    /// The superblock of this life: what the last one left, or that of a fresh memory (whose region is zeroed).
+    /// The superblock of this life: what the last one left, or that of a fresh memory. Nothing is written.
     func superblock(
-        _ id: ControllerID, _ layout: RegionLayout, _ start: StartConditions, in region: UnsafeMutableRawPointer
+        _ id: ControllerID, _ layout: RegionLayout, _ start: StartConditions, in region: UnsafeRawPointer
     ) -> Superblock {
         let known = start.memoryIsFresh || start.memoryIsLost ? nil : Superblock(decoding: region)
-        if known == nil {
-            region.initializeMemory(as: UInt8.self, repeating: 0, count: layout.frameOffset)
-        }
         var block = known ?? Superblock()
         if known == nil { block.memoryID = start.freshMemoryID }
         block.controller = UInt32(id.rawValue)

@@ -39,7 +39,12 @@ extension Controller {
             } else {
                 iscsi.closed(stream, at: now)
             }
-        case .storageCompleted(let completion): memory.handle(completion, at: now)
+        case .storageCompleted(let completion):
+            if completion.id == LabelRound.request {
+                followLabels(labels.completed(fault: completion.fault), at: now)
+            } else {
+                memory.handle(completion, at: now)
+            }
         case .windowOpened(_, let incarnation):
             windowIncarnation = incarnation
             pair.handle(.windowOpened(incarnation: incarnation), at: now)
@@ -195,7 +200,10 @@ extension Controller {
             superblock.memoryID = memoryID
             superblock.epoch = epoch
             superblock.lineage = lineage
-            superblock.encode(to: region)
+            writeSuperblock()
+        case .writeLabels(let epoch, let lineage):
+            followLabels(labels.begin(.write(epoch: epoch, lineage: lineage)), at: now)
+        case .readLabels: followLabels(labels.begin(.read), at: now)
         case .restart(let reason): effects.append(.restart(reason: reason))
         case .stopped: effects.append(.stopped)
         case .refuse(let reason): effects.append(.refuse(reason))
@@ -203,9 +211,25 @@ extension Controller {
         }
     }
 
+    /// What the labels' round wants next: a request, or that Pair hears of its end.
+    private mutating func followLabels(_ step: LabelRound.Step, at now: Instant) {
+        switch step {
+        case .request(let request): effects.append(.storage(request))
+        case .written(let epoch): pair.handle(.labelled(epoch), at: now)
+        case .found(let findings): pair.handle(.labelsRead(findings), at: now)
+        }
+    }
+
+    private mutating func writeSuperblock() {
+        if isForeignRegion { region.initializeMemory(as: UInt8.self, repeating: 0, count: headerBytes) }
+        isForeignRegion = false
+        superblock.encode(to: region)
+    }
+
     /// An order concerns Memory, and the copy module where it changes what can be copied.
     private mutating func obey(_ order: MembershipOrder, at now: Instant) {
         switch order {
+        case .begin: writeSuperblock()
         case .channelUp: copy.channel(up: true)
         case .channelDown: copy.channel(up: false)
         case .window(let open): copy.window(open: open)

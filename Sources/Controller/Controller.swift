@@ -33,7 +33,13 @@ package struct Controller: ~Copyable {
 
     /// Which engine a stream belongs to: the channel's are few.
     var channelStreams: [StreamID] = []
+    /// This life's superblock; written when the start-up row is found, and whenever it changes after that.
     var superblock: Superblock
+    /// Bytes of the region before its frames, and whether what stands there is nothing of ours: then they are zeroed
+    /// before the first superblock.
+    let headerBytes: Int
+    var isForeignRegion: Bool
+    var labels: LabelRound
     var failback: Failback
     var isStopping = false
     /// The partner's life that the open window belongs to; nil while there is no window.
@@ -57,6 +63,7 @@ package struct Controller: ~Copyable {
             base: region + layout.frameOffset, count: layout.frames, parameters: parameters, parameterCount: slots)
         let lists = PageLists(base: pageLists, count: slots)
 
+        isForeignRegion = start.memoryIsFresh || start.memoryIsLost
         superblock = description.superblock(id, layout, start, in: region)
         iscsi = ISCSITarget(
             configuration: description.iscsiTarget(id), frames: frames, lists: lists, seed: start.incarnation)
@@ -67,13 +74,15 @@ package struct Controller: ~Copyable {
         copy = CopyEngine(region: region, layout: layout)
         pair = PairEngine(configuration: description.pair(id, start, superblock), at: now)
         failback = Failback(delay: description.pair.failbackDelay)
-        superblock.encode(to: region)
+        headerBytes = layout.frameOffset
+        labels = LabelRound(description, start.devices)
         drain(at: now)
     }
 
     deinit {
         parameters.deallocate()
         pageLists.deallocate()
+        labels.deallocate()
     }
 
     /// Tells the controller what happened. `now` is read after the last byte of what happened was received.
@@ -157,6 +166,8 @@ package struct StartConditions: Sendable {
     package var pidStartTime: UInt64
     /// The partner runs on this host (or would): it can be ended, and its memory file can be locked and read.
     package var partnerOnThisHost: Bool
+    /// What stands where each device's label belongs, in the description's order; empty: nobody looked.
+    package var devices: [DeviceFinding] = []
 
     package init(
         memoryIsFresh: Bool, memoryIsLost: Bool, freshMemoryID: WitnessRecord.MemoryID, bootID: WitnessRecord.MemoryID,

@@ -57,7 +57,7 @@ package enum ControllerEffect {
 
 /// One line for people: a code that the driver turns into a sentence, and two numbers.
 package struct LogEntry: Sendable {
-    package enum Code: UInt8, Sendable {
+    package enum Code: UInt8, Sendable, CaseIterable {
         case stateChanged, epochChanged, partnerLost, partnerJoined, fenced, adopted, caughtUp, channelUp, channelDown,
             channelRefused, windowOpened, windowClosed, homeMoved, deviceFault, loginRefused, sessionOpened,
             sessionClosed, protocolError, memoryVoided, tornFrame

@@ -118,7 +118,7 @@ struct AsyncContext: ~Copyable {
     static func flushes(_ descriptor: Int32) -> Bool {
         var context: io_context_t?
         guard io_setup(1, &context) == 0 else { return false }
-        defer { _ = io_destroy(context) }
+        defer { giveBack(context) }
         var block = iocb()
         return withUnsafeMutablePointer(to: &block) { block in
             io_prep_fdsync(block, descriptor)
@@ -128,5 +128,17 @@ struct AsyncContext: ~Copyable {
             guard io_getevents(context, 1, 1, &event, nil) == 1 else { return false }
             return Int64(bitPattern: UInt64(event.res)) == 0
         }
+    }
+
+    /// Destroys a context that has nothing in flight on a thread of its own: the kernel waits for all processors before
+    /// it returns (tens of milliseconds), and a start need not.
+    private static func giveBack(_ context: io_context_t?) {
+        guard let context else { return }
+        var thread = pthread_t()
+        let code = pthread_create(&thread, nil, { argument in
+            _ = io_destroy(argument.map { io_context_t($0) })
+            return nil
+        }, UnsafeMutableRawPointer(context))
+        if code == 0 { pthread_detach(thread) } else { _ = io_destroy(context) }
     }
 }

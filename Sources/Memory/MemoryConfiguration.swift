@@ -24,6 +24,11 @@ package struct MemoryConfiguration {
 
 /// The bounds of the memory engine; `MemoryEngine.init` proves how they relate.
 package enum MemoryLimits {
+    /// Dirty pages with which a planned move of home holds its hosts, of so many frames: what a device takes in some
+    /// ten milliseconds.
+    package static func movePages(frames: Int) -> Int { min(512, frames / 16) }
+    /// How long at most a planned move cleans while hosts are served.
+    package static var movePreparation: Interval { .seconds(3) }
     /// Transfers to and from devices that are in flight at once.
     package static var transfers: Int { 256 }
     /// Of those, how many destaging may use; staging and host writes have the rest.

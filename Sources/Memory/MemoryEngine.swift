@@ -69,7 +69,8 @@ package struct MemoryEngine: ~Copyable {
     private let pinned = Pinned()
 
     /// - Parameters:
-    ///   - region: `layout.bytes` bytes, page-aligned, zeroed or with what an earlier life left in it.
+    ///   - region: `layout.bytes` bytes, page-aligned, zeroed or with what an earlier life left in it; not changed
+    ///     before the order `begin` or `void`.
     ///   - lists: one page list a command slot; their count is the number of tokens.
     package init(
         configuration: MemoryConfiguration, region: UnsafeMutableRawPointer, layout: RegionLayout, frames: Frames,
@@ -108,9 +109,7 @@ package struct MemoryEngine: ~Copyable {
                 (copyOrders + index * UnitState.rowLimit + row).initialize(to: CopyPreference(value.copyOrder))
             }
         }
-        lamport = UnsafeRawPointer(region).little64(RegionLayout.lamportOffset)
-        adoptOwnArea()
-        readStateBlocks()
+        lamport = 0
     }
 
     deinit {
@@ -256,6 +255,6 @@ package struct MemoryEngine: ~Copyable {
     package mutating func raiseLamport(to counter: UInt64) {
         guard counter > lamport else { return }
         lamport = counter
-        region.put(little64: lamport, RegionLayout.lamportOffset)
+        if membership.hasBegun { region.put(little64: lamport, RegionLayout.lamportOffset) }
     }
 }

@@ -3,6 +3,9 @@ import Primitives
 
 /// What Pair orders Memory to do; each is routed by the controller, and answered by the report that its line names.
 package enum MembershipOrder {
+    /// Start-up: the row of pair-rules 4 is found, and it lets this life use its memory. Until then (or until `void`,
+    /// which says the same of a memory that cannot be trusted) nothing in the region is changed. No report.
+    case begin
     /// Candidate (pair-rules 2): answer no host, start nothing on a device. No report.
     case freeze
     /// After fencing: adopt the sealed dirty pages of the mirror area, void the partner's locks and pointers.

@@ -17,4 +17,7 @@ package enum RestartReason: UInt8, Sendable {
 /// Why a start is refused.
 package enum RefusalReason: UInt8, Sendable {
     case witnessDamaged, foreignPair, epochWentBack, lineageUnknown, featureLevelUnknown, memoryLost
+    /// A device carries the label of another pair, or of another device; one that should have a label has none; one
+    /// that should be empty or have a label has something else.
+    case foreignDevice, otherDevice, deviceReplaced, deviceOccupied
 }

@@ -38,6 +38,8 @@ package struct PairConfiguration: Sendable {
     package var epochKnown: UInt32 = 0
     /// Lineage in the superblock; 0 for none. A record with another one is refused.
     package var lineageKnown: UInt64 = 0
+    /// The devices, with the labels that they carry.
+    package var devices: [DeviceFacts] = []
     /// The highest feature level of a record that this release understands.
     package var featureLevel: UInt32 = 1
     /// Alone, the record's `dirty` may be cleared as soon as Memory reports everything on the devices. False where a
@@ -79,6 +81,8 @@ enum PairTimes {
     static var adoptRetry: Interval { .milliseconds(500) }
     /// `dirty` is cleared when nothing was dirty for this long.
     static var dirtyRest: Interval { .seconds(2) }
+    /// Pause before a label that could not be written is tried again.
+    static var labelRetry: Interval { .seconds(1) }
     /// Pause before the channel is dialled again, doubling up to the longest.
     static var dialRetry: Interval { .milliseconds(50) }
     static var dialRetryLongest: Interval { .milliseconds(200) }

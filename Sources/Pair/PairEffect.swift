@@ -36,6 +36,12 @@ package enum PairEffect {
     /// Write these into the superblock before the effects that follow.
     case superblockChanged(memoryID: WitnessRecord.MemoryID, epoch: UInt32, lineage: UInt64)
 
+    /// Label every device with the record's epoch and lineage, and flush it; answered by `labelled`.
+    case writeLabels(epoch: UInt32, lineage: UInt64)
+
+    /// Look again at what stands where the devices' labels belong; answered by `labelsRead`.
+    case readLabels
+
     // Life. After one of these the engine does nothing more.
     case restart(RestartReason)
     case stopped
@@ -59,10 +65,11 @@ package struct PairLog: Equatable, Sendable {
         case channelUp
         /// First: the connection's number; second: why, `ChannelFault.rawValue`.
         case channelDown
-        /// First: why, `ChannelFault.rawValue`; second: what the peer said that it is.
+        /// First: why, `ChannelFault.rawValue`; second: which controller the peer said that
+        /// it is (the highest number when it did not), or of a foreign one, which pair.
         case channelRefused
         case windowOpened, windowClosed
-        /// First: the memory's new identity, low half.
+        /// The memory's new identity, high half and low half.
         case memoryVoided
     }
     package var code: Code

@@ -28,6 +28,7 @@ package struct PairEngine: ~Copyable {
     var recordRead = false
 
     var memory: MemoryIdentity
+    var labels: LabelProgress
     var partner: PartnerFacts
     /// Frames with an epoch below this are void.
     var acceptedEpoch: UInt32 = 0
@@ -55,6 +56,7 @@ package struct PairEngine: ~Copyable {
     package init(configuration: PairConfiguration, at now: Instant) {
         self.configuration = configuration
         memory = MemoryIdentity(configuration)
+        labels = LabelProgress(configuration.devices)
         partner = PartnerFacts(lostAt: now)
         leases = Leases(length: configuration.lease, promise: configuration.promise, at: now)
         channel = Channel(
@@ -144,6 +146,8 @@ package struct PairEngine: ~Copyable {
         case .windowOpened(let incarnation): windowOpened(incarnation, at: now)
         case .windowClosed: windowClosed(at: now)
         case .devicesWritable(let writable): devicesWritable = writable
+        case .labelled(let epoch): labelled(epoch, at: now)
+        case .labelsRead(let findings): labelsRead(findings, at: now)
         case .report(let report): take(report, at: now)
         case .stop: leave.stopAt = leave.stopAt ?? now
         case .tick: break
@@ -159,7 +163,8 @@ package struct PairEngine: ~Copyable {
         case .partnerMemory(let base, _): if base != nil { effects.append(.releasePartnerMemory) }
         case .closed(let stream): _ = channel.closed(stream, &effects)
         case .received, .transmitted, .witnessRead, .witnessSwapped, .partnerEnded, .fenced, .windowOpened,
-            .windowClosed, .devicesWritable, .authenticated, .random, .report, .send, .stop, .tick:
+            .windowClosed, .devicesWritable, .labelled, .labelsRead, .authenticated, .random, .report, .send, .stop,
+            .tick:
             break
         }
     }
@@ -182,6 +187,7 @@ package struct PairEngine: ~Copyable {
         }
         keepWitness(at: now)
         keepWindow(at: now)
+        keepLabels(at: now)
         publish()
         announce(at: now)
     }

@@ -29,6 +29,11 @@ package enum PairEvent {
     /// Whether the shared devices take our writes: a candidate waits while they do not. True until told otherwise.
     case devicesWritable(Bool)
 
+    /// `writeLabels` is done and flushed with this epoch; nil: a device failed.
+    case labelled(UInt32?)
+    /// What `readLabels` found, in the configuration's order; nil: a device failed.
+    case labelsRead([DeviceFinding]?)
+
     // Answers to `authenticate` and `random`.
     case authenticated(token: UInt32, digest: InlineArray<32, UInt8>)
     case random(token: UInt32, InlineArray<32, UInt8>)

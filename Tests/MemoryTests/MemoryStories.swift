@@ -145,3 +145,30 @@ import Testing
         #expect(node.copy.outstanding == 0)
     }
 }
+
+/// A planned move of home: hosts are served while what is dirty is cleaned, and wait for the little rest only.
+@Suite struct PlannedMoveTests {
+    @Test(arguments: 1...10) func hostsAreServedWhileMuchIsCleaned(seed: Int) {
+        let (world, user) = MemoryTests.pair(seed: UInt64(seed), usesWindow: true)
+        let unit = UnitIndex(0)
+        for index in 0..<10 { #expect(user.write(.a, start: UInt64(index) * 64, count: 64, durable: false)) }
+        let home = world.nodes[0]
+        #expect(home.memory.dirtyPages > MemoryLimits.movePages(frames: home.layout.mirrorStart))
+        world.request(.a, .wantStateWrite(unit))
+        var draft: FrameIndex?
+        #expect(
+            world.run {
+                for case .stateWritable(unit, let frame) in home.responses { draft = frame }
+                return draft != nil
+            })
+        guard let draft else { return }
+        StateBlock(home.frames.pointer(draft)).home = .b
+        world.request(.a, .commitState(unit))
+        // Before anything more is on the device.
+        #expect(home.memory.home(of: unit) == .a)
+        #expect(user.write(.a, start: 4096, count: 8, durable: false))
+        #expect(home.memory.home(of: unit) == .a, "the hosts were held until the move was done")
+        #expect(world.run { world.nodes.allSatisfy { $0.memory.home(of: unit) == .b } })
+        #expect(user.audit(.a) == nil && user.audit(.b) == nil)
+    }
+}

@@ -43,6 +43,7 @@ final class MemoryWorld {
                 configuration: MemoryConfiguration(controller: id, arrayID: 7, units: [map], deviceCount: 1),
                 region: self.region, layout: layout, frames: frames, lists: lists, at: .zero)
             copy = CopyEngine(region: self.region, layout: layout)
+            memory.handle(.begin, at: .zero)
         }
     }
 

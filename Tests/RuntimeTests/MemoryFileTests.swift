@@ -34,6 +34,45 @@ import Testing
         #expect(status.st_mode & 0o777 == 0o600)
     }
 
+    @Test func aFileThatIsReservedBesideTheStartHasItsOwnAreaFirstAndAllSoon() throws {
+        let memory = try MemoryFile(
+            path: path, layout: Sample.layout, identity: Sample.identity(), reserving: .beside)
+        try memory.awaitOwnArea()
+        var status = stat()
+        #expect(stat(path, &status) == 0)
+        let own = Sample.layout.frame(Sample.layout.mirrorStart)
+        #expect(Int(status.st_size) == Sample.layout.bytes && Int(status.st_blocks) * 512 >= own)
+        #expect(eventually { stat(path, &status) == 0 && Int(status.st_blocks) * 512 >= Sample.layout.bytes })
+        // A second life finds everything there, and waits for nothing.
+        verify(memory.isFresh)
+    }
+
+    @Test func anEndBeforeAllIsReservedIsAnEndAtOnce() throws {
+        let begun = Platform.now
+        do {
+            let memory = try MemoryFile(
+                path: path, layout: Sample.layout, identity: Sample.identity(), reserving: .beside)
+            try memory.awaitOwnArea()
+        }
+        #expect((Platform.now - begun) < .milliseconds(200))
+        let again = try MemoryFile(
+            path: path, layout: Sample.layout, identity: Sample.identity(), reserving: .beside)
+        try again.awaitOwnArea()
+        verify(again.isFresh)
+    }
+
+    @Test func aFileSystemWithoutRoomIsRefusedBeforeAnythingIsAllocated() {
+        let layout = RegionLayout(bytes: 1 << 46)
+        do {
+            _ = try MemoryFile(path: path, layout: layout, identity: Sample.identity(), reserving: .beside)
+            Issue.record("64 TiB were given")
+        } catch {
+            #expect(error.exitCode == .ioError && error.description.contains("No space left"), "\(error)")
+        }
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_blocks == 0)
+    }
+
     @Test func aUsedFileKeepsItsPagesAndIncarnation() throws {
         try use(dirty: 1)
         let memory = try MemoryFile(path: path, layout: Sample.layout, identity: Sample.identity())

@@ -10,7 +10,7 @@ struct StatusPoller: Sendable {
     private let controller: SupervisedController
     /// Between two looks whether it is time to ask, while it serves and before, in microseconds.
     private static let pause: UInt32 = 100_000
-    private static let startPause: UInt32 = 20_000
+    private static let startPause: UInt32 = 10_000
     /// How long a controller that was started is expected to serve at any moment, in milliseconds.
     private static let startTime: Int64 = 5000
     /// Pauses between two questions at rest.
@@ -62,6 +62,7 @@ struct StatusPoller: Sendable {
             guard var child = state.children[name], child.report.pid == pid else { return false }
             let isNews = Self.tellsNews(child.report.status, status)
             child.report.status = status
+            if let status, status.serving, status.redundant || state.children.count == 1 { child.hasProved = true }
             if status != nil {
                 child.toldCuts = pid
                 if child.report.process == .starting { child.report.process = .running }

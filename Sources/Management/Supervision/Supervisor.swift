@@ -27,6 +27,10 @@ package final class Supervisor: Sendable {
         package var restartDelay: ClosedRange<Int64> = 5000...60_000
         /// A controller that ran this long starts again with the first wait.
         package var settledAfter: Int64 = 60_000
+        /// One that served properly (in a pair: was redundant) and ran this long starts again at once; with the first
+        /// wait, when that many lives in a row were shorter than that wait.
+        package var provedAfter: Int64 = 1000
+        package var quickStarts = 5
         /// How long all together have to become ready at the first start, and to stop cleanly at the end.
         package var startPatience: Int64 = 60_000
         package var stopPatience: Int64 = 30_000
@@ -59,6 +63,9 @@ package final class Supervisor: Sendable {
         /// When it is started again; nil: not by time.
         var restartAt: Int64?
         var delay: Int64 = 0
+        /// It served in this life, with a partner where there is one; and how often in a row it was started at once.
+        var hasProved = false
+        var quickStarts = 0
         /// The code of its last exit, if it ended by exiting.
         var lastExit: Int32?
         /// The pid that has been told the cuts in effect.
@@ -203,6 +210,7 @@ package final class Supervisor: Sendable {
                 child.report.process = .starting
                 child.report.reason = nil
                 child.startedAt = Clock.milliseconds()
+                child.hasProved = false
                 return nil
             case .failure(let error):
                 child.report.process = .down

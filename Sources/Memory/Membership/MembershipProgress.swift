@@ -4,6 +4,8 @@ import Primitives
 
 /// Where the memory stands in the orders that Pair gave it.
 struct MembershipProgress {
+    /// The start-up row is found: the region may be changed, and the devices be read into it.
+    var hasBegun = false
     /// Nothing is answered, nothing is started on a device (candidate, and before the first `serve`).
     var isFrozen = true
     /// Answers are held and no device write is started, until the record is changed.

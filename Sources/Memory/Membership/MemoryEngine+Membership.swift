@@ -8,6 +8,7 @@ extension MemoryEngine {
     package mutating func handle(_ order: MembershipOrder, at now: Instant) {
         self.now = now
         switch order {
+        case .begin: beginLife()
         case .freeze:
             membership.isFrozen = true
             condition.serving = false
@@ -172,7 +173,7 @@ extension MemoryEngine {
             let unit = UnitIndex(UInt16(index))
             if !units[index].isLoaded && transfers.count == 0 { readStateBlocks() }
             if units[index].userWantsWrite || units[index].mustClaim { evaluateState(unit) }
-            if units[index].isMoving { evaluateMove(unit) }
+            if units[index].isMoving || units[index].isPreparingMove { evaluateMove(unit) }
         }
     }
 

@@ -5,8 +5,21 @@ import Primitives
 // What a memory holds when a life begins: frames sealed by an earlier life, in the own area and (the partner's pages)
 // in the mirror area. Each is checked by header and data checksum where it enters.
 extension MemoryEngine {
+    /// The region is this life's from now on: what an earlier one left in it is looked through, and the state blocks
+    /// are read.
+    mutating func beginLife() {
+        guard !membership.hasBegun else { return }
+        membership.hasBegun = true
+        let left = UnsafeRawPointer(region).little64(RegionLayout.lamportOffset)
+        raiseLamport(to: left)
+        // What messages brought before may be ahead of what the region keeps.
+        if lamport > left { region.put(little64: lamport, RegionLayout.lamportOffset) }
+        adoptOwnArea()
+        readStateBlocks()
+    }
+
     /// Sealed frames of the own area are the dirty pages of their versions again.
-    mutating func adoptOwnArea() {
+    private mutating func adoptOwnArea() {
         for index in 0..<layout.mirrorStart { _ = adopt(index) }
         pool.rebuildFreeList()
     }
@@ -144,7 +157,8 @@ extension MemoryEngine {
 
     /// Everything that this memory holds is void: headers opened, tables empty, state blocks to be read again.
     mutating func voidEverything() {
-        if Planted.isOn(.keepVoidMemory) { return }
+        if Planted.isOn(.keepVoidMemory) { return beginLife() }
+        membership.hasBegun = true
         for index in 0..<layout.frames {
             FrameHeader.open(at: region + layout.header(index))
             let frame = FrameIndex(UInt32(index))

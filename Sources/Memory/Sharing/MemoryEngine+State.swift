@@ -129,7 +129,8 @@ extension MemoryEngine {
         }
         let newHome = draft.home
         if condition.paired && newHome != state.pointee.home && isHome(unit) {
-            state.pointee.isMoving = true
+            state.pointee.isPreparingMove = true
+            state.pointee.moveBy = now + MemoryLimits.movePreparation
             evaluateMove(unit)
         } else {
             beginStateCommit(unit, durable: false)
@@ -148,9 +149,19 @@ extension MemoryEngine {
     /// Goes on with a move of home when nothing of the unit is in use, dirty, cached or lent any more.
     mutating func evaluateMove(_ unit: UnitIndex) {
         let state = units + Int(unit.raw)
-        guard state.pointee.isMoving, state.pointee.isWriting,
+        guard state.pointee.isMoving || state.pointee.isPreparingMove, state.pointee.isWriting,
             operations[lists.count + Int(unit.raw)].kind == .none
         else { return }
+        if state.pointee.isPreparingMove {
+            // Hosts wait while the rest is cleaned: let it be little first.
+            let isMuch = dirtyPages > MemoryLimits.movePages(frames: pool.ownCount)
+            if condition.paired && now < state.pointee.moveBy && isMuch {
+                pointers.awaitsClean = true
+                return
+            }
+            state.pointee.isPreparingMove = false
+            state.pointee.isMoving = true
+        }
         if condition.paired {
             for id in 0..<lists.count where operations[id].usesPointers && operations[id].unit == unit { return }
             var lent = false

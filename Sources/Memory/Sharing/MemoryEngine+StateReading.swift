@@ -6,6 +6,8 @@ import Primitives
 extension MemoryEngine {
     /// Reads the state blocks at the start of a life; what a sealed frame of the memory holds is newer.
     mutating func readStateBlocks() {
+        // A frame that takes a state block is changed by it.
+        guard membership.hasBegun else { return }
         for index in configuration.units.indices where !units[index].isLoaded && units[index].readAt <= now {
             let unit = UnitIndex(UInt16(index))
             guard let slot = pages.findOrAdd(PageKey.state(unit)) else { continue }

@@ -50,6 +50,9 @@ struct UnitState {
     var mustClaim = false
     /// The home is moving to the partner: no new operation begins.
     var isMoving = false
+    /// A move is wanted, and hosts are still served until little is left to be cleaned, or until `moveBy`.
+    var isPreparingMove = false
+    var moveBy = Instant.zero
     /// The new home has not confirmed yet.
     var isHandingOver = false
 

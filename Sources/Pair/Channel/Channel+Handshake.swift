@@ -53,7 +53,7 @@ extension Channel {
                 return .none
             }
             if let fault = Handshake.fault(hello, own: own, incarnationSeen: incarnationSeen) {
-                refuse(slot, fault, &effects)
+                refuse(slot, fault, &effects, hello: hello)
                 return .none
             }
             accept(slot, own: own, partner: hello, &effects)
@@ -111,10 +111,13 @@ extension Channel {
         return .up
     }
 
-    mutating func refuse(_ slot: Int, _ fault: ChannelFault, _ effects: inout Queue<PairEffect>) {
+    mutating func refuse(
+        _ slot: Int, _ fault: ChannelFault, _ effects: inout Queue<PairEffect>, hello: ChannelHello? = nil
+    ) {
         connections[slot].phase = .closing
         effects.append(.close(connections[slot].stream))
-        let peer = connections[slot].partner.map { UInt64($0.controller.rawValue) } ?? UInt64.max
-        effects.append(.log(PairLog(.channelRefused, UInt64(fault.rawValue), peer)))
+        let peer = hello ?? connections[slot].partner
+        let told = peer.map { fault == .foreignPair ? $0.pairID : UInt64($0.controller.rawValue) } ?? UInt64.max
+        effects.append(.log(PairLog(.channelRefused, UInt64(fault.rawValue), told)))
     }
 }

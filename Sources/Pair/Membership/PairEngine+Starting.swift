@@ -8,7 +8,7 @@ extension PairEngine {
             finish(.stopped)
             return
         }
-        guard recordRead, !witness.isSwapping else { return }
+        guard recordRead, !witness.isSwapping, areDevicesKnown(at: now) else { return }
         if record == nil, memory.id == .none, !voidMemory(at: now) { return }
         if start.adoption != .none, start.adoption != .asked {
             continueAdoption(at: now)
@@ -16,17 +16,25 @@ extension PairEngine {
         }
         let row = StartRow.row(facts(at: now))
         if row != .agree { start.agreement = .none }
+        if row != .refuseMemoryLost { begin() }
         perform(row, at: now)
+    }
+
+    /// A row is found that does not refuse: the memory is this life's, and says so to who must end this process.
+    private mutating func begin() {
+        guard !memory.hasBegun else { return }
+        memory.hasBegun = true
+        effects.append(.order(.begin))
     }
 
     private mutating func perform(_ row: StartRow, at now: Instant) {
         switch row {
         case .wait: break
         case .createPair:
-            guard let partner = partner.announcement, let hello = channel.partner else { return }
+            guard hasLabels(at: now), let partner = partner.announcement, let hello = channel.partner else { return }
             propose(
                 .paired, partner: .init(memory: partner.memoryID, incarnation: hello.incarnation), dirty: true)
-        case .createSolo: proposeSolo(dirty: true)
+        case .createSolo: if hasLabels(at: now) { proposeSolo(dirty: true) }
         case .agree: agree()
         case .takeOver: proposeSolo(dirty: recordView == .paired || record?.dirty == true)
         case .takeOverVoid:
@@ -115,9 +123,10 @@ extension PairEngine {
         }
         memory.id = id
         memory.isVoid = true
+        memory.hasBegun = true
         recordSuperblock()
         effects.append(.order(.void))
-        effects.append(.log(PairLog(.memoryVoided, id.low)))
+        effects.append(.log(PairLog(.memoryVoided, id.high, id.low)))
         return true
     }
 

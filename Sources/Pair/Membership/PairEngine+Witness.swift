@@ -84,7 +84,7 @@ extension PairEngine {
         let first = !recordRead
         recordRead = true
         if first || read != record {
-            if state == .starting, let reason = StartRow.refusal(read, configuration) {
+            if state == .starting, let reason = startRefusal(read) {
                 finish(.refuse(reason))
                 return
             }

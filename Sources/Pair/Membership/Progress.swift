@@ -9,6 +9,8 @@ struct MemoryIdentity {
     var id: WitnessRecord.MemoryID
     /// The memory is void under this identity, and nobody was told the identity yet.
     var isVoid = false
+    /// The memory was told that it is this life's, by `begin` or by `void`.
+    var hasBegun = false
     /// What the superblock was told last.
     var recorded = WitnessRecord.MemoryID.none
     var recordedEpoch: UInt32 = 0

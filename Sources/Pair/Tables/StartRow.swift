@@ -116,7 +116,8 @@ package enum StartRow: String, Sendable, CaseIterable {
         }
     }
 
-    /// Why the record (or that there is none) forbids the start, whatever else holds; nil when it does not.
+    /// Why the record (or that there is none) forbids the start, whatever else holds; nil when it does not. What the
+    /// devices say to it is `LabelRule`'s.
     package static func refusal(_ record: WitnessRecord?, _ configuration: PairConfiguration) -> RefusalReason? {
         guard let record else { return configuration.epochKnown > 0 ? .witnessDamaged : nil }
         if record.pairID != configuration.pairID { return .foreignPair }

@@ -35,22 +35,32 @@ package struct MemoryFile: ~Copyable {
     /// The incarnation that used the memory last, 0 when nobody knows.
     package let lastIncarnation: UInt64
     private let descriptor: Int32
+    /// Blocks that are still to be given.
+    private let reservation: MemoryReservation?
+
+    /// When the file gets its blocks: all of them before the initializer returns, or beside what follows it.
+    package enum Reserving: Sendable { case now, beside }
 
     /// How long the lock of an ending predecessor is waited for.
     static var lockPatience: Interval { .seconds(1) }
 
-    /// Opens or makes the file, takes its lock, allocates every byte, and maps it.
+    /// Opens or makes the file, takes its lock, allocates every byte, and maps it. With `beside`, `awaitOwnArea` must
+    /// be called before anything is written into the memory.
     ///
     /// - Throws: exit code 75 when another process has the lock, 78 when the file holds unwritten pages that this
     ///   controller could not use, 74 when the file system is full or fails.
-    package init(path: String, layout: RegionLayout, identity: Identity) throws(RuntimeError) {
+    package init(
+        path: String, layout: RegionLayout, identity: Identity, reserving: Reserving = .now
+    ) throws(RuntimeError) {
         let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         if fd < 0 { throw Self.failed(path, "cannot be opened", errno) }
         let found: Found
         let mapped: UnsafeMutableRawPointer
+        let isWhole: Bool
         do {
             try Self.lock(fd, path)
             found = try Self.examine(fd, path, layout, identity)
+            isWhole = try Self.size(fd, path, layout.bytes, reserving)
             mapped = try Self.map(fd, path, layout.bytes)
         } catch {
             close(fd)
@@ -60,14 +70,23 @@ package struct MemoryFile: ~Copyable {
         self.layout = layout
         descriptor = fd
         base = mapped
+        reservation = isWhole
+            ? nil : MemoryReservation(fd, path: path, first: layout.frame(layout.mirrorStart), bytes: layout.bytes)
         isFresh = found.isFresh
         isLost = found.isLost
         lastIncarnation = found.incarnation
     }
 
     deinit {
+        reservation?.stop()
         munmap(base, layout.bytes)
         close(descriptor)
+    }
+
+    /// Waits until everything before the mirror area has its blocks. Throws exit code 74 when the file system is full.
+    package func awaitOwnArea() throws(RuntimeError) {
+        let code = reservation?.awaitFirst() ?? 0
+        if code != 0 { throw Self.failed(path, "cannot be given \(layout.bytes) bytes", code) }
     }
 
     /// The superblock as it is now; its writer is the controller.
@@ -137,11 +156,30 @@ package struct MemoryFile: ~Copyable {
             + "no device yet. Start that array and stop it cleanly, or name another file; \(remedy)"
     }
 
-    private static func map(_ fd: Int32, _ path: String, _ bytes: Int) throws(RuntimeError) -> UnsafeMutableRawPointer {
-        // Allocated now: a page that the file system could not give later would be a SIGBUS.
+    /// Gives the file its length, and its blocks now if asked; whether it has them all. A block that the file system
+    /// could not give later would be a SIGBUS, so there must be room for every one.
+    private static func size(
+        _ fd: Int32, _ path: String, _ bytes: Int, _ reserving: Reserving
+    ) throws(RuntimeError) -> Bool {
+        let what = "cannot be given \(bytes) bytes"
+        var status = stat()
+        var system = statvfs()
+        if fstat(fd, &status) != 0 || fstatvfs(fd, &system) != 0 { throw failed(path, what, errno) }
+        let missing = bytes - Int(status.st_blocks) * 512
+        if Int(status.st_size) == bytes && missing <= 0 { return true }
+        // A file system that says nothing of its room is asked for every block now.
+        if reserving == .beside && system.f_blocks > 0 {
+            if missing > Int(system.f_bavail) * Int(system.f_frsize) { throw failed(path, what, ENOSPC) }
+            if ftruncate(fd, bytes) != 0 { throw failed(path, what, errno) }
+            return false
+        }
         let code = posix_fallocate(fd, 0, bytes)
-        if code != 0 { throw failed(path, "cannot be given \(bytes) bytes", code) }
-        if ftruncate(fd, bytes) != 0 { throw failed(path, "cannot be given \(bytes) bytes", errno) }
+        if code != 0 { throw failed(path, what, code) }
+        if ftruncate(fd, bytes) != 0 { throw failed(path, what, errno) }
+        return true
+    }
+
+    private static func map(_ fd: Int32, _ path: String, _ bytes: Int) throws(RuntimeError) -> UnsafeMutableRawPointer {
         guard let base = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), base != MAP_FAILED else {
             throw failed(path, "cannot be mapped", errno)
         }

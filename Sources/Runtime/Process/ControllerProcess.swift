@@ -29,18 +29,25 @@ package struct ControllerProcess: ~Copyable {
         let memory = try MemoryFile(
             path: options.resolve(own.memoryFile), layout: RegionLayout(bytes: own.memoryBytes),
             identity: .init(
-                controller: id, pairID: description.pairID, durability: own.memoryDurability, bootID: bootID))
+                controller: id, pairID: description.pairID, durability: own.memoryDurability, bootID: bootID),
+            reserving: .beside)
         let devices = try Self.openDevices(description, options)
-        let start = try Self.conditions(memory, bootID, partner != nil)
+        var start = try Self.conditions(memory, bootID, partner != nil)
+        do { start.devices = try devices.labels(description) } catch { throw RuntimeError(error) }
         let listeners = try Listeners(own, partner: partner, options: options)
         let ports = listeners.portals.map { Plant.port($0) }
-        let settings = try Self.settings(description, own, partner, start, secret, options)
+        var settings = try Self.settings(description, own, partner, start, secret, options)
+        settings.found = StartFound(description, memory, start, options)
+        // Nothing was written into the memory so far, and nothing is by making the controller.
         let engine = Controller(
             description, id: id, memory: memory.base, layout: memory.layout, start: start, at: Platform.now)
+        try memory.awaitOwnArea()
         let plant = Plant(
             memory: memory, devices: devices, listeners: listeners,
             partnerMemory: partner.map { options.resolve($0.memoryFile) } ?? "",
-            witness: WitnessFile(path: options.resolve(description.pair.witnessFile)), settings: settings)
+            witness: WitnessFile(
+                path: options.resolve(description.pair.witnessFile), pairID: description.pairID),
+            settings: settings)
         let control = plant.control
         let made = try Reactor(engine: engine, plant: plant)
         reactor = made

@@ -30,6 +30,8 @@ package struct PlantSettings: Sendable {
     /// Socket of the partner's window server; nil when it is not on this host.
     package var partnerWindow: String?
     package var maximumStreams: Int
+    /// What this start found, for the sentence of a refusal.
+    package var found = StartFound()
     /// SIGTERM and SIGINT ask for a clean stop; a second one ends the process at once.
     package var handlesSignals: Bool
     package var log: @Sendable (String) -> Void
@@ -68,17 +70,22 @@ package enum ProcessOutcome: Equatable, Sendable {
     case stopped
     /// The process is to be started anew; its memory is to be opened anew.
     case restart(RestartReason)
-    /// An operator must act; exit code 78.
-    case refused(RefusalReason)
+    /// An operator must act; exit code 78. With the sentence that says what was found where.
+    case refused(RefusalReason, String)
     /// Ended at once by `ControlPort.halt` or a second signal.
     case halted
+
+    /// Why the start was refused; nil for every other end.
+    package var refusal: RefusalReason? {
+        if case .refused(let reason, _) = self { reason } else { nil }
+    }
 
     /// A sentence for people.
     package var sentence: String {
         switch self {
         case .stopped: "stopped cleanly"
-        case .restart(let reason): LogText.sentence(reason)
-        case .refused(let reason): LogText.sentence(reason)
+        case .restart(let reason): RestartText.sentence(reason)
+        case .refused(_, let sentence): sentence
         case .halted: "ended at once, nothing was drained"
         }
     }

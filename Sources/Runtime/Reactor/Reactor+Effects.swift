@@ -32,8 +32,9 @@ extension Reactor where Engine: ~Copyable {
         case .random(let token): draw(token, at: now)
         case .restart(let reason): conclude(.restart(reason), at: now)
         case .stopped: conclude(.stopped, at: now)
-        case .refuse(let reason): conclude(.refused(reason), at: now)
-        case .log(let entry): log(LogText.sentence(entry))
+        case .refuse(let reason):
+            conclude(.refused(reason, plant.settings.found.sentence(reason, plant.settings, record)), at: now)
+        case .log(let entry): log(plant.settings.found.words.sentence(entry))
         }
     }
 
@@ -77,6 +78,7 @@ extension Reactor where Engine: ~Copyable {
     }
 
     private mutating func answerWitness(_ job: WitnessJob, _ outcome: WitnessFile.Outcome) {
+        if case .record(let read) = outcome.answer { record = read }
         switch job {
         case .read: feed.append(.witnessRead(outcome.answer))
         case .swap: feed.append(.witnessSwapped(outcome.answer, won: outcome.won))

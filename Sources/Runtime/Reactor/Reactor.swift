@@ -53,6 +53,8 @@ package struct Reactor<Engine: DrivenController & ~Copyable>: ~Copyable {
     var window: WindowMapping?
     var windowState = WindowState()
     var foreign: ForeignMemory?
+    /// The record that the witness told last.
+    var record: WitnessRecord?
     /// Attempts of the witness call under way.
     var witnessAttempts = 0
 

@@ -9,12 +9,17 @@ import Primitives
 /// worker's thread.
 package struct WitnessFile: Sendable {
     package let path: String
+    /// The pair whose file it is to be: a slot that is behind is not repaired in the file of another. Nil: whoever's.
+    package let pairID: UInt64?
 
     package static var slotBytes: Int { 4096 }
     /// How long the lock is waited for.
     package static var lockPatience: Interval { .seconds(1) }
 
-    package init(path: String) { self.path = path }
+    package init(path: String, pairID: UInt64? = nil) {
+        self.path = path
+        self.pairID = pairID
+    }
 
     /// What an operation came to.
     package struct Outcome: Sendable, Equatable {
@@ -41,14 +46,14 @@ package struct WitnessFile: Sendable {
 
     /// The record that is there.
     package func read() -> Outcome {
-        locked { fd, room in Outcome(answer: Self.load(fd, room)) }
+        locked { fd, room in Outcome(answer: load(fd, room)) }
     }
 
     /// Replaces the record if its sequence is `expected`; 0: only if there is none. An answer of `unreachable` after
     /// a failed write means that nobody knows which record is there.
     package func swap(expected: UInt64, _ record: WitnessRecord) -> Outcome {
         locked { fd, room in
-            let present = Self.load(fd, room)
+            let present = load(fd, room)
             switch present {
             case .none where expected == 0: break
             case .record(let old) where expected != 0 && old.sequence == expected: break
@@ -78,25 +83,33 @@ package struct WitnessFile: Sendable {
     }
 
     /// Reads both slots, and makes them equal before it answers.
-    private static func load(_ fd: Int32, _ room: UnsafeMutableRawPointer) -> WitnessAnswer {
-        let got = pread(fd, room, 2 * slotBytes, 0)
+    private func load(_ fd: Int32, _ room: UnsafeMutableRawPointer) -> WitnessAnswer {
+        let got = pread(fd, room, 2 * Self.slotBytes, 0)
         if got < 0 { return .unreachable }
-        if got < 2 * slotBytes { return .damaged }
+        if got < 2 * Self.slotBytes { return .damaged }
         let first = WitnessRecord(decoding: room)
-        let second = WitnessRecord(decoding: room + slotBytes)
+        let second = WitnessRecord(decoding: room + Self.slotBytes)
         switch (first, second) {
         case (let a?, let b?) where a == b: return .record(a)
         case (let a?, let b?):
             let behind = a.sequence >= b.sequence ? 1 : 0
             let newest = behind == 1 ? a : b
-            return store(fd, room, behind, newest) ? .record(newest) : .unreachable
-        case (let a?, nil): return store(fd, room, 1, a) ? .record(a) : .unreachable
-        case (nil, let b?): return store(fd, room, 0, b) ? .record(b) : .unreachable
+            return repaired(fd, room, behind, newest) ? .record(newest) : .unreachable
+        case (let a?, nil): return repaired(fd, room, 1, a) ? .record(a) : .unreachable
+        case (nil, let b?): return repaired(fd, room, 0, b) ? .record(b) : .unreachable
         case (nil, nil):
             // Slot 1 is written after slot 0 is on the device: while it is still zero no swap was ever complete, so
             // a torn slot 0 is the rest of a first swap that nobody was told of.
-            return isZero(room + slotBytes) ? .none : .damaged
+            return Self.isZero(room + Self.slotBytes) ? .none : .damaged
         }
+    }
+
+    /// Whether both slots hold the record now, or are none of ours to change: whoever reads such a record refuses it.
+    private func repaired(
+        _ fd: Int32, _ room: UnsafeMutableRawPointer, _ slot: Int, _ record: WitnessRecord
+    ) -> Bool {
+        if let pairID, record.pairID != pairID { return true }
+        return Self.store(fd, room, slot, record)
     }
 
     private static func store(

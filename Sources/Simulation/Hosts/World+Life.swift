@@ -101,12 +101,13 @@ extension World {
         host.state = .running
         let found = lookAtMemory(host)
         record(.start, host.letter, host.life, found.isFresh ? 1 : 0, found.isLost ? 1 : 0)
-        let start = StartConditions(
+        var start = StartConditions(
             memoryIsFresh: found.isFresh, memoryIsLost: found.isLost,
             freshMemoryID: .init(high: random.next() | 1, low: random.next()),
             bootID: .init(high: 0xB007, low: options.seed | 1), incarnation: host.life,
             pid: UInt32(truncatingIfNeeded: 1000 + host.life * 2) + UInt32(host.index), pidStartTime: now,
             partnerOnThisHost: !parameters.twoHosts)
+        start.devices = devices.map { DeviceFinding(decoding: $0.bytes, isVolatile: false) }
         host.process = makeProcess(
             ProcessSeed(
                 description: description, id: host.id, memory: host.region, layout: host.layout, start: start,

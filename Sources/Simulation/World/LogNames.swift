@@ -3,7 +3,8 @@ import Controller
 /// Number of a log code in traces.
 func logIndex(_ code: LogEntry.Code) -> UInt8 { code.rawValue }
 
-/// Name of a log code that a trace carries as a number.
-func logName(_ index: UInt64) -> String {
-    LogEntry.Code(rawValue: UInt8(truncatingIfNeeded: index)).map { "\($0)" } ?? "?"
+/// What a controller told, from the numbers that a trace keeps of it.
+func logText(_ index: UInt64, _ first: UInt64, _ second: UInt64) -> String {
+    guard let code = LogEntry.Code(rawValue: UInt8(truncatingIfNeeded: index)) else { return "?" }
+    return LogWords().sentence(LogEntry(code, first, second))
 }

@@ -47,7 +47,7 @@ package enum TraceKind: UInt8, CaseIterable, Sendable {
         case .restart: ("restart", "reason", "", "")
         case .stopped: ("stopped", "", "", "")
         case .refuse: ("refuse", "reason", "", "")
-        case .log: ("log", "code", "first", "second")
+        case .log: ("log", "", "", "")
         case .fault: ("FAULT", "kind", "target", "ms")
         case .healed: ("HEALED", "kind", "target", "")
         case .phase: ("PHASE", "phase", "", "")
@@ -91,7 +91,7 @@ struct TraceEntry {
     private func describe(_ name: String) -> String {
         switch kind {
         case .fault, .healed: name + " " + (FaultKind(rawValue: UInt8(truncatingIfNeeded: first))?.name ?? "?")
-        case .log: name + " " + logName(first)
+        case .log: name + " " + logText(first, second, third)
         case .issue:
             name + " " + command(first >> 8) + " unit=\(first >> 4 & 0xF) path=\(first & 0xF) blocks=\(third >> 32)"
                 + (UInt32(truncatingIfNeeded: third) == 0 ? "" : " write=\(UInt32(truncatingIfNeeded: third))")

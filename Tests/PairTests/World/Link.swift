@@ -87,3 +87,18 @@ final class Link {
         }
     }
 }
+
+extension Node {
+    /// Stands for HMAC-SHA-256: keyed, and different for every message.
+    static func digest(_ secret: UInt64, _ message: InlineArray<128, UInt8>, _ count: Int) -> InlineArray<32, UInt8> {
+        var hash = SeededRandom(seed: secret)
+        for index in 0..<count {
+            hash.state ^= UInt64(message[index]) << 17
+            _ = hash.next()
+            hash.state = hash.next()
+        }
+        var digest = InlineArray<32, UInt8>(repeating: 0)
+        for index in 0..<32 { digest[index] = UInt8(truncatingIfNeeded: hash.next()) }
+        return digest
+    }
+}

@@ -28,6 +28,8 @@ final class Node {
     /// The last counter that the engine told.
     var lamport: UInt64 = 0
     var logs: [PairLog] = []
+    /// What a second look at the devices finds.
+    var found: [DeviceFinding] = [LabelTests.begun]
     /// What matters of the effects of all lives, in order.
     var acts: [String] = []
 
@@ -190,6 +192,8 @@ final class Node {
         case .releasePartnerMemory: "release partner's memory"
         case .setWindowWord(let word): word == 0 ? "word closed" : "word open"
         case .superblockChanged: "superblock"
+        case .writeLabels(let epoch, _): "label \(epoch)"
+        case .readLabels: "look at labels"
         case .order(let order):
             switch order {
             case .freeze: "freeze"
@@ -202,7 +206,7 @@ final class Node {
             case .quiesce: "quiesce"
             case .drain: "drain"
             case .void: "void"
-            case .channelUp, .channelDown, .window: nil
+            case .begin, .channelUp, .channelDown, .window: nil
             }
         default: nil
         }
@@ -240,6 +244,8 @@ final class Node {
         case .order(let order): memory.take(order)
         case .deliver(let message, let data): memory.deliver(message, data)
         case .lamport(let counter): lamport = counter
+        case .readLabels: soon { $0.call(.labelsRead($0.found)) }
+        case .writeLabels(let epoch, _): soon { $0.call(.labelled(epoch)) }
         case .superblockChanged(let memoryID, let epoch, let lineage):
             superblock.memoryID = memoryID
             superblock.epoch = epoch
@@ -357,19 +363,6 @@ final class Node {
             other.isLockedByPartner = true
             node.call(.partnerMemory(other.region, Node.layout))
         }
-    }
-
-    /// Stands for HMAC-SHA-256: keyed, and different for every message.
-    static func digest(_ secret: UInt64, _ message: InlineArray<128, UInt8>, _ count: Int) -> InlineArray<32, UInt8> {
-        var hash = SeededRandom(seed: secret)
-        for index in 0..<count {
-            hash.state ^= UInt64(message[index]) << 17
-            _ = hash.next()
-            hash.state = hash.next()
-        }
-        var digest = InlineArray<32, UInt8>(repeating: 0)
-        for index in 0..<32 { digest[index] = UInt8(truncatingIfNeeded: hash.next()) }
-        return digest
     }
 }
 
