@@ -113,9 +113,9 @@ enum LockProbe {
     }
 }
 
-/// Polls until a condition holds; false when it does not within two seconds.
+/// Polls until a condition holds; false when it does not within twenty seconds: the machine may be busy.
 func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<400 {
+    for _ in 0..<4000 {
         if condition() { return true }
         usleep(5_000)
     }

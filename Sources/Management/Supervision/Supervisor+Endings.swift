@@ -45,14 +45,9 @@ extension Supervisor {
         }
         child.report.process = .restarting
         // What served properly and was ended has no reason to end again soon: the pair is to be redundant again.
-        if child.hasProved, ran >= options.provedAfter {
-            child.quickStarts = ran >= options.restartDelay.lowerBound ? 0 : child.quickStarts + 1
-            child.delay = child.quickStarts < options.quickStarts ? 0 : options.restartDelay.lowerBound
-            child.restartAt = now + child.delay
-            return (reason, child.delay == 0 ? "starts again at once" : "starts again in \(child.delay / 1000) s")
-        }
+        let isSettled = child.hasProved || ran >= options.settledAfter
         child.delay =
-            child.delay == 0 || ran >= options.settledAfter
+            child.delay == 0 || isSettled
             ? options.restartDelay.lowerBound : min(child.delay * 2, options.restartDelay.upperBound)
         child.restartAt = now + child.delay
         return (reason, "starts again in \(child.delay / 1000) s")

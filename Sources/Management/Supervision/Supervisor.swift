@@ -25,12 +25,9 @@ package final class Supervisor: Sendable {
         package var restart = true
         /// The first wait before that, and the longest, in milliseconds; it doubles in between.
         package var restartDelay: ClosedRange<Int64> = 5000...60_000
-        /// A controller that ran this long starts again with the first wait.
+        /// A controller that ran this long, or served properly (in a pair: was redundant), starts again with the first
+        /// wait.
         package var settledAfter: Int64 = 60_000
-        /// One that served properly (in a pair: was redundant) and ran this long starts again at once; with the first
-        /// wait, when that many lives in a row were shorter than that wait.
-        package var provedAfter: Int64 = 1000
-        package var quickStarts = 5
         /// How long all together have to become ready at the first start, and to stop cleanly at the end.
         package var startPatience: Int64 = 60_000
         package var stopPatience: Int64 = 30_000
@@ -63,9 +60,8 @@ package final class Supervisor: Sendable {
         /// When it is started again; nil: not by time.
         var restartAt: Int64?
         var delay: Int64 = 0
-        /// It served in this life, with a partner where there is one; and how often in a row it was started at once.
+        /// It served in this life, with a partner where there is one.
         var hasProved = false
-        var quickStarts = 0
         /// The code of its last exit, if it ended by exiting.
         var lastExit: Int32?
         /// The pid that has been told the cuts in effect.
