@@ -11,7 +11,7 @@ package enum WitnessAnswer: Sendable, Equatable {
 
 /// Why a controller gives up its life.
 package enum RestartReason: UInt8, Sendable {
-    case lostMembership, witnessNamesPartner, joinFailed
+    case lostMembership, witnessNamesPartner
 }
 
 /// Why a start is refused.

@@ -6,7 +6,6 @@ enum RestartText {
         switch reason {
         case .lostMembership: "the partner goes on alone; this controller starts anew and joins it"
         case .witnessNamesPartner: "the witness names the partner; this controller starts anew and joins it"
-        case .joinFailed: "joining the partner failed; this controller starts anew"
         }
     }
 }
