@@ -25,7 +25,7 @@ final class MemoryWorld {
         var transfers: [StorageRequest] = []
         var isAlive = true
 
-        init(_ id: ControllerID, region: UnsafeMutableRawPointer?) {
+        init(_ id: ControllerID, region: UnsafeMutableRawPointer?, keepsBackAlone: Bool = false) {
             self.id = id
             self.region = region ?? .allocate(byteCount: layout.bytes, alignment: 4096)
             if region == nil { self.region.initializeMemory(as: UInt8.self, repeating: 0, count: layout.bytes) }
@@ -36,6 +36,7 @@ final class MemoryWorld {
             var policy = Policy.standard
             policy.rows[0].destageAge = .milliseconds(20)
             policy.rows[1].destageAge = .milliseconds(20)
+            for row in policy.rows.indices { policy.rows[row].keepBackAlone = keepsBackAlone }
             let map = UnitMap(
                 sectors: MemoryWorld.unitSectors, device: DeviceIndex(0), dataOffset: 1 << 20, stateOffset: 64 << 10,
                 preferred: .a, policy: policy)
@@ -63,9 +64,9 @@ final class MemoryWorld {
         nodes = [Node(.a, region: nil), Node(.b, region: nil)]
     }
 
-    func restart(_ id: ControllerID) {
+    func restart(_ id: ControllerID, keepsBackAlone: Bool = false) {
         let old = nodes[Int(id.rawValue)]
-        nodes[Int(id.rawValue)] = Node(id, region: old.region)
+        nodes[Int(id.rawValue)] = Node(id, region: old.region, keepsBackAlone: keepsBackAlone)
     }
 
     func order(_ id: ControllerID, _ order: MembershipOrder) {
@@ -150,13 +151,14 @@ final class MemoryWorld {
         to.inbox.append((message, bytes))
     }
 
-    /// Something that is under way arrives: a message, or a device completion; false when nothing is.
-    func step() -> Bool {
+    /// Something that is under way arrives: a message, or a device completion (of a kind that `device` names); false
+    /// when nothing is.
+    func step(messages: Bool = true, device: [StorageRequest.Kind] = [.read, .write, .flush]) -> Bool {
         now = now + .microseconds(100)
         var choices: [(Node, Bool)] = []
         for node in nodes where node.isAlive {
-            if !node.inbox.isEmpty { choices.append((node, true)) }
-            if !node.transfers.isEmpty { choices.append((node, false)) }
+            if messages && !node.inbox.isEmpty { choices.append((node, true)) }
+            if node.transfers.contains(where: { device.contains($0.kind) }) { choices.append((node, false)) }
         }
         guard !choices.isEmpty else { return false }
         let (node, isMessage) = choices[Int(random.below(UInt64(choices.count)))]
@@ -170,7 +172,8 @@ final class MemoryWorld {
                 node.memory.deliver(message, data: nil, at: now)
             }
         } else {
-            let index = Int(random.below(UInt64(node.transfers.count)))
+            let able = node.transfers.indices.filter { device.contains(node.transfers[$0].kind) }
+            let index = able[Int(random.below(UInt64(able.count)))]
             complete(node, node.transfers.remove(at: index))
         }
         settle()
@@ -212,88 +215,5 @@ final class MemoryWorld {
 
     func solo(epoch: UInt32) -> ServiceCondition {
         ServiceCondition(serving: true, paired: false, joining: false, epoch: epoch, leaseEnd: .never)
-    }
-}
-
-/// The user of the two memories: writes and reads of whole extents with known contents, one at a time an extent.
-final class MemoryUser {
-    let world: MemoryWorld
-    var expected = [UInt8](repeating: 0, count: Int(MemoryWorld.unitSectors))
-    var nextTag: UInt8 = 1
-
-    init(_ world: MemoryWorld) { self.world = world }
-
-    private func take(_ node: MemoryWorld.Node, _ token: BlockToken) -> BlockResponse? {
-        for (index, response) in node.responses.enumerated() {
-            switch response {
-            case .pagesReady(let each, _) where each == token, .completed(let each, _) where each == token:
-                node.responses.remove(at: index)
-                return response
-            default: continue
-            }
-        }
-        return nil
-    }
-
-    private func wait(_ node: MemoryWorld.Node, _ token: BlockToken) -> BlockResponse? {
-        var answer: BlockResponse?
-        _ = world.run {
-            answer = take(node, token)
-            return answer != nil
-        }
-        return answer
-    }
-
-    /// Writes an extent through a controller; false when it did not complete well.
-    func write(_ id: ControllerID, start: UInt64, count: UInt32, durable: Bool = false) -> Bool {
-        let node = world.nodes[Int(id.rawValue)]
-        let token = BlockToken(slot: 3)
-        world.request(id, .prepareWrite(token, UnitIndex(0), BlockExtent(start: start, count: count)))
-        guard case .pagesReady(_, let run)? = wait(node, token) else { return false }
-        let tag = nextTag
-        nextTag = nextTag == 255 ? 1 : nextTag + 1
-        var position = 0
-        while position < Int(run.count) {
-            let (base, length) = run.piece(at: position, frames: node.frames, lists: node.lists)
-            base.initializeMemory(as: UInt8.self, repeating: tag, count: length)
-            position += length
-        }
-        world.request(id, .commitWrite(token, durable: durable))
-        guard case .completed(_, let fault)? = wait(node, token), fault == nil else { return false }
-        for sector in start..<(start + UInt64(count)) { expected[Int(sector)] = tag }
-        return true
-    }
-
-    /// Reads an extent through a controller; answers the first sector that is wrong, nil when all are right, -1 when
-    /// the
-    /// read did not complete.
-    func mismatch(_ id: ControllerID, start: UInt64, count: UInt32) -> Int? {
-        let node = world.nodes[Int(id.rawValue)]
-        let token = BlockToken(slot: 4)
-        world.request(id, .read(token, UnitIndex(0), BlockExtent(start: start, count: count), sequential: false))
-        guard case .pagesReady(_, let run)? = wait(node, token) else { return -1 }
-        var wrong: Int?
-        var position = 0
-        while position < Int(run.count) {
-            let (base, length) = run.piece(at: position, frames: node.frames, lists: node.lists)
-            for offset in stride(from: 0, to: length, by: 512) {
-                let sector = Int(start) + (position + offset) / 512
-                let bytes = UnsafeRawBufferPointer(start: base + offset, count: 512)
-                if wrong == nil && !bytes.allSatisfy({ $0 == expected[sector] }) { wrong = sector }
-            }
-            position += length
-        }
-        world.request(id, .release(token))
-        return wrong
-    }
-
-    /// Reads the whole unit.
-    func audit(_ id: ControllerID) -> Int? {
-        var sector: UInt64 = 0
-        while sector < MemoryWorld.unitSectors {
-            if let wrong = mismatch(id, start: sector, count: 512) { return wrong }
-            sector += 512
-        }
-        return nil
     }
 }

@@ -1,0 +1,88 @@
+import BlockModel
+import Memory
+import PagingFormats
+import Primitives
+import Testing
+
+/// The user of the two memories: writes and reads of whole extents with known contents, one at a time an extent.
+final class MemoryUser {
+    let world: MemoryWorld
+    var expected = [UInt8](repeating: 0, count: Int(MemoryWorld.unitSectors))
+    var nextTag: UInt8 = 1
+
+    init(_ world: MemoryWorld) { self.world = world }
+
+    private func take(_ node: MemoryWorld.Node, _ token: BlockToken) -> BlockResponse? {
+        for (index, response) in node.responses.enumerated() {
+            switch response {
+            case .pagesReady(let each, _) where each == token, .completed(let each, _) where each == token:
+                node.responses.remove(at: index)
+                return response
+            default: continue
+            }
+        }
+        return nil
+    }
+
+    private func wait(_ node: MemoryWorld.Node, _ token: BlockToken) -> BlockResponse? {
+        var answer: BlockResponse?
+        _ = world.run {
+            answer = take(node, token)
+            return answer != nil
+        }
+        return answer
+    }
+
+    /// Writes an extent through a controller; false when it did not complete well.
+    func write(_ id: ControllerID, start: UInt64, count: UInt32, durable: Bool = false) -> Bool {
+        let node = world.nodes[Int(id.rawValue)]
+        let token = BlockToken(slot: 3)
+        world.request(id, .prepareWrite(token, UnitIndex(0), BlockExtent(start: start, count: count)))
+        guard case .pagesReady(_, let run)? = wait(node, token) else { return false }
+        let tag = nextTag
+        nextTag = nextTag == 255 ? 1 : nextTag + 1
+        var position = 0
+        while position < Int(run.count) {
+            let (base, length) = run.piece(at: position, frames: node.frames, lists: node.lists)
+            base.initializeMemory(as: UInt8.self, repeating: tag, count: length)
+            position += length
+        }
+        world.request(id, .commitWrite(token, durable: durable))
+        guard case .completed(_, let fault)? = wait(node, token), fault == nil else { return false }
+        for sector in start..<(start + UInt64(count)) { expected[Int(sector)] = tag }
+        return true
+    }
+
+    /// Reads an extent through a controller; answers the first sector that is wrong, nil when all are right, -1 when
+    /// the
+    /// read did not complete.
+    func mismatch(_ id: ControllerID, start: UInt64, count: UInt32) -> Int? {
+        let node = world.nodes[Int(id.rawValue)]
+        let token = BlockToken(slot: 4)
+        world.request(id, .read(token, UnitIndex(0), BlockExtent(start: start, count: count), sequential: false))
+        guard case .pagesReady(_, let run)? = wait(node, token) else { return -1 }
+        var wrong: Int?
+        var position = 0
+        while position < Int(run.count) {
+            let (base, length) = run.piece(at: position, frames: node.frames, lists: node.lists)
+            for offset in stride(from: 0, to: length, by: 512) {
+                let sector = Int(start) + (position + offset) / 512
+                let bytes = UnsafeRawBufferPointer(start: base + offset, count: 512)
+                if wrong == nil && !bytes.allSatisfy({ $0 == expected[sector] }) { wrong = sector }
+            }
+            position += length
+        }
+        world.request(id, .release(token))
+        return wrong
+    }
+
+    /// Reads the whole unit.
+    func audit(_ id: ControllerID) -> Int? {
+        var sector: UInt64 = 0
+        while sector < MemoryWorld.unitSectors {
+            if let wrong = mismatch(id, start: sector, count: 512) { return wrong }
+            sector += 512
+        }
+        return nil
+    }
+}
