@@ -188,17 +188,19 @@ extension MemoryEngine {
         }
         let claims = configuration.units.indices.contains { units[$0].mustClaim || units[$0].isWriting }
         guard !membership.catchUpReported, membership.catchUpCopies == 0, !claims, membership.isChannelUp,
-            slots.granted > 0, !hasUncopied(dirty),
-            !(0..<configuration.deviceCount).contains(where: { hasUncopied(devices[$0].written) })
+            slots.granted > 0, !isIncomplete(dirty),
+            !(0..<configuration.deviceCount).contains(where: { isIncomplete(devices[$0].written) })
         else { return }
         membership.catchUpReported = true
         effects.append(.report(.caughtUp))
     }
 
-    private func hasUncopied(_ list: FrameList) -> Bool {
+    /// A page that the joiner does not hold, or one that a takeover adopted in place: the joiner's own pages will need
+    /// that room as soon as it is a member.
+    private func isIncomplete(_ list: FrameList) -> Bool {
         var next = list.head
         while next != .max {
-            if pool.records[Int(next)].slot == .max { return true }
+            if pool.records[Int(next)].slot == .max || Int(next) >= pool.ownCount { return true }
             next = pool.records[Int(next)].next
         }
         return false

@@ -27,8 +27,8 @@ struct Audit {
     /// Sectors read so far, over all units, by controller.
     var position = [0, 0]
     var isWaiting = [false, false]
-    /// The second controller was told to stop.
-    var isLastStopping = false
+    /// The last controller that runs, and its life, when it was told to stop.
+    var lastStopping: [Int: UInt64] = [:]
 }
 
 extension World {
@@ -167,8 +167,9 @@ extension World {
             checkDevices()
             return enter(.done)
         }
-        if running.count == 1, let last = running.first, last.isRunning, !audit.isLastStopping {
-            audit.isLastStopping = true
+        // One that was fenced while it left may have been started again.
+        if running.count == 1, let last = running.first, last.isRunning, audit.lastStopping != [last.index: last.life] {
+            audit.lastStopping = [last.index: last.life]
             enqueue(.event(.stop), to: last)
         }
         if isLate { fail(.noProgress, "a clean stop does not end: \(stateText)") }
