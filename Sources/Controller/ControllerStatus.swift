@@ -29,9 +29,9 @@ package struct ControllerStatus: Codable, Sendable {
     package struct UnitStatus: Codable, Sendable {
         package var lun: UInt16 = 0
         /// The controller that is home of the unit.
+        package var home = ""
         /// Number of the last event (unit attention) in the state block; nil where it names the other home.
         package var stateEvents: UInt64?
-        package var home = ""
         /// ALUA state of this controller's port group: `active/optimized` and so on.
         package var accessState = ""
         package var bytes: UInt64 = 0

@@ -29,6 +29,8 @@ package enum MemoryLimits {
     package static func movePages(frames: Int) -> Int { min(512, frames / 16) }
     /// How long at most a planned move cleans while hosts are served.
     package static var movePreparation: Interval { .seconds(3) }
+    /// How long a device that failed a request is left alone.
+    package static var deviceRetry: Interval { .milliseconds(500) }
     /// Transfers to and from devices that are in flight at once.
     package static var transfers: Int { 256 }
     /// Of those, how many destaging may use; staging and host writes have the rest.

@@ -135,5 +135,4 @@ extension MemoryEngine {
             dropUnit(UnitIndex(UInt16(index)))
         }
     }
-
 }

@@ -94,11 +94,7 @@ extension MemoryEngine {
 
     /// The partner's memory, locks and pointers are void.
     private mutating func partnerLost() {
-        forgetGrants()
-        unanswered.removeAll()
-        blocks.forgetAnnouncements()
-        partnerBlocks.removeAll()
-        membership.releasesPending = 0
+        forgetPartnersMemory()
         membership.catchUpCopies = 0
         membership.isWindowOpen = false
         cleanRequests.removeAll()
@@ -115,6 +111,15 @@ extension MemoryEngine {
         }
         for index in configuration.units.indices { evaluateMove(UnitIndex(UInt16(index))) }
         cleanChanged()
+    }
+
+    /// What the two memories have agreed on is void, here and there: room, blocks, and messages about them.
+    mutating func forgetPartnersMemory() {
+        forgetGrants()
+        unanswered.removeAll()
+        blocks.forgetAnnouncements()
+        partnerBlocks.removeAll()
+        membership.releasesPending = 0
     }
 
     /// No frame has a copy at the partner any more.

@@ -171,11 +171,7 @@ extension MemoryEngine {
             units[index].content = .none
         }
         membership.isBeingFilled = false
-        forgetGrants()
-        unanswered.removeAll()
-        blocks.forgetAnnouncements()
-        partnerBlocks.removeAll()
-        membership.releasesPending = 0
+        forgetPartnersMemory()
         voidPointers()
         lamport = max(lamport, UnsafeRawPointer(region).little64(RegionLayout.lamportOffset))
         readStateBlocks()

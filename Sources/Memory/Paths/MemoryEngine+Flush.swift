@@ -140,7 +140,7 @@ extension MemoryEngine {
     /// A device could not write or flush: it is tried again in a while, and whoever waits for its pages to be durable
     /// hears now that they are not.
     mutating func deviceFailed(_ device: DeviceIndex, _ fault: BlockFault) {
-        devices[Int(device.raw)].retryAt = now + .milliseconds(500)
+        devices[Int(device.raw)].retryAt = now + MemoryLimits.deviceRetry
         for _ in 0..<waitingForClean.count {
             guard let id = waitingForClean.popFirst() else { break }
             guard units[Int(operations[Int(id)].unit.raw)].device == device else {

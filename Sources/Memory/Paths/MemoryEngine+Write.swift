@@ -135,7 +135,7 @@ extension MemoryEngine {
             if Planted.isOn(.forgetState) && op.pointee.kind == .stateWrite { continue }
             guard mirror else { continue }
             guard let slot = slots.take() else { preconditionFailure("a slot that was set aside is not there") }
-            if namesBlocks, let page = pages.find(pageKey(id, index)) { announceBlock(pages[page].block) }
+            if namesBlocks { announceBlock(pages[lockedPage(id, index, pageKey(id, index))].block) }
             op.pointee.reserved -= 1
             pool[frame].pointee.slot = slot
             op.pointee.outstanding += 1

@@ -137,8 +137,7 @@ extension MemoryEngine {
     }
 
     /// Whether nothing here stands in the way of the other side's holding `key` in `mode`: no command that relies on
-    /// it,
-    /// no dirty page in it (a pointer leaves after the destages of its range).
+    /// it, no dirty page in it (a pointer leaves after the destages of its range).
     private mutating func isFree(_ key: UInt64, for mode: PointerMode) -> Bool {
         // A joiner may see the record first and ask before this side is told: it waits until this side keeps pointers.
         guard condition.paired else { return false }

@@ -121,8 +121,7 @@ extension MemoryEngine {
         let state = units + Int(unit.raw)
         precondition(state.pointee.isWriting && state.pointee.draft != .none, "commit of a state block not lent")
         // Only the home hands a unit over, and only to a partner: a move that was asked for before the membership or
-        // the
-        // home changed is void.
+        // the home changed is void.
         let draft = StateBlock(frames.pointer(state.pointee.draft))
         if !condition.paired { draft.home = configuration.controller } else if !isHome(unit) {
             draft.home = state.pointee.home

@@ -64,7 +64,7 @@ extension MemoryEngine {
         } else if isDoomed || fault != nil {
             // Read before the partner's last write was over, or not at all: nothing is made up for it.
             pool.free(frame)
-            if fault != nil { state.pointee.readAt = now + .milliseconds(500) }
+            if fault != nil { state.pointee.readAt = now + MemoryLimits.deviceRetry }
             forgetIfIdle(slot)
             readStateBlocks()
             return

@@ -89,6 +89,8 @@ final class SimulatedHost {
     var restartDelay: UInt64?
     var startAttempt: UInt64 = 0
     var lastStatus = ControllerStatus()
+    /// The life that was told to stop when it ran alone at the end.
+    var toldToStop: UInt64 = 0
 
     init(index: Int, layout: RegionLayout) {
         self.index = index

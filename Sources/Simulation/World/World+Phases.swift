@@ -27,8 +27,6 @@ struct Audit {
     /// Sectors read so far, over all units, by controller.
     var position = [0, 0]
     var isWaiting = [false, false]
-    /// The last controller that runs, and its life, when it was told to stop.
-    var lastStopping: [Int: UInt64] = [:]
 }
 
 extension World {
@@ -168,8 +166,8 @@ extension World {
             return enter(.done)
         }
         // One that was fenced while it left may have been started again.
-        if running.count == 1, let last = running.first, last.isRunning, audit.lastStopping != [last.index: last.life] {
-            audit.lastStopping = [last.index: last.life]
+        if running.count == 1, let last = running.first, last.isRunning, last.toldToStop != last.life {
+            last.toldToStop = last.life
             enqueue(.event(.stop), to: last)
         }
         if isLate { fail(.noProgress, "a clean stop does not end: \(stateText)") }
