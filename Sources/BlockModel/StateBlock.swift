@@ -6,13 +6,22 @@ import Primitives
 ///      0  magic "GSTB"      4  format version (1)      8  event number
 ///     16  home (0 a, 1 b)  17  access-state generation 18  mode flags: bit 0 WCE, bit 1 DRA, bit 2 SWP, bit 3 D_SENSE
 ///     19  reserved         20  count of power cycles   24  persistent reservation generation
-///     28  holder index (0xFFFF none), 30 type and scope, 31 APTPL
+///     28  holder's registration (0xFFFF none), 30 type and scope, 31 APTPL
+///     64  mode parameters: 64 bytes of current values, 64 of saved ones
+///    192  reservations beside registrations: 64 bytes
 ///    256  event ring: 64 events of 16 bytes
-///   1280  registrations: 32 of 80 bytes (key 8, relative port 2, flags 2, hash of the initiator port 16, spare)
+///   1280  device: medium, background operations, provisioning, timestamp, identifying information: 256 bytes
+///   1536  registrations: 64 of 24 bytes
+///   3072  iSCSI names of registered initiators: 1024 bytes
 package struct StateBlock {
     package static var magic: UInt32 { 0x4254_5347 }
     package static var ringCount: Int { 64 }
+    static var modeOffset: Int { 64 }
+    static var reservationOffset: Int { 192 }
     static var ringOffset: Int { 256 }
+    static var deviceOffset: Int { 1280 }
+    static var registrationOffset: Int { 1536 }
+    static var nameOffset: Int { 3072 }
 
     /// First byte of the 4 KiB.
     package let base: UnsafeMutableRawPointer

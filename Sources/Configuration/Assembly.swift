@@ -259,10 +259,12 @@ struct Assembly {
             let map = UnitMap(
                 sectors: place.bytes / 512, device: place.device, dataOffset: place.dataOffset,
                 stateOffset: place.stateOffset, preferred: item.preferred ?? .a, policy: item.policy)
-            return UnitDescription(
+            var unit = UnitDescription(
                 lun: item.lun, map: map, blockLength: item.blockLength,
                 naa: item.naa?.bytes ?? Identity.naa(array: name, lun: item.lun),
                 serial: item.serial?.text ?? Identity.serial(array: name, lun: item.lun))
+            unit.profile = item.profile
+            return unit
         }
     }
 

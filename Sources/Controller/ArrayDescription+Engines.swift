@@ -28,7 +28,8 @@ extension ArrayDescription {
             units: units.enumerated().map { index, unit in
                 DeviceServerUnit(
                     lun: unit.lun, index: UnitIndex(UInt16(index)), sectors: unit.map.sectors,
-                    blockLength: unit.blockLength, naa: unit.naa, serial: unit.serial, preferred: unit.map.preferred)
+                    blockLength: unit.blockLength, naa: unit.naa, serial: unit.serial, preferred: unit.map.preferred,
+                    profile: unit.profile)
             },
             vendor: personality.vendor, product: personality.product, revision: personality.revision,
             targets: targets.map(\.name), maxCommands: ControllerLimits.commands)

@@ -108,6 +108,7 @@ package struct UnitDescription: Sendable {
     package var naa: InlineArray<16, UInt8>
     /// UNIT SERIAL NUMBER, ASCII.
     package var serial: String
+    package var profile = UnitProfile()
     package init(lun: UInt16, map: UnitMap, blockLength: UInt32, naa: InlineArray<16, UInt8>, serial: String) {
         self.lun = lun
         self.map = map

@@ -8,8 +8,9 @@ import SCSIFormats
 extension DeviceServer {
     /// Send Command Complete without sense data. `total` is what the CDB transfers.
     mutating func complete(_ slot: Int, _ status: Status, total: UInt32) {
-        transport.append(.sendCommandComplete(
-            tasks[slot].handle, status, sense: PageRun(parameter: Frames.parameter(slot), count: 0), total: total))
+        transport.append(
+            .sendCommandComplete(
+                tasks[slot].handle, status, sense: PageRun(parameter: Frames.parameter(slot), count: 0), total: total))
         end(slot)
     }
 
@@ -19,9 +20,10 @@ extension DeviceServer {
         let page = frames.pointer(Frames.parameter(slot))
         page.initializeMemory(as: UInt8.self, repeating: 0, count: SenseData.maxBytes)
         let count = sense.write(to: page, descriptorFormat: descriptorSense(slot))
-        transport.append(.sendCommandComplete(
-            tasks[slot].handle, .checkCondition, sense: PageRun(parameter: Frames.parameter(slot), count: count),
-            total: total))
+        transport.append(
+            .sendCommandComplete(
+                tasks[slot].handle, .checkCondition, sense: PageRun(parameter: Frames.parameter(slot), count: count),
+                total: total))
         end(slot)
     }
 
@@ -53,9 +55,10 @@ extension DeviceServer {
         counters.aborted &+= 1
         switch tasks[slot].fate {
         case .cleared:
-            transport.append(.sendCommandComplete(
-                tasks[slot].handle, .taskAborted, sense: PageRun(parameter: Frames.parameter(slot), count: 0),
-                total: 0))
+            transport.append(
+                .sendCommandComplete(
+                    tasks[slot].handle, .taskAborted, sense: PageRun(parameter: Frames.parameter(slot), count: 0),
+                    total: 0))
         case .none, .aborted, .lost: transport.append(.commandEnded(tasks[slot].handle))
         }
         end(slot)
@@ -125,13 +128,10 @@ extension DeviceServer {
     mutating func dataOutReceived(_ slot: Int) {
         guard tasks[slot].phase == .receiving, Int(tasks[slot].row) < commands.count else { return }
         switch commands[Int(tasks[slot].row)].handler {
-        case .write, .writeAndVerify: resume(slot, .commit)
-        case .verify: resume(slot, .compare)
-        case .modeSelect: resume(slot, .modeList)
-        case .testUnitReady, .requestSense, .inquiry, .reportLUNs, .readCapacity10, .readCapacity16, .modeSense, .read,
-            .preFetch, .synchronizeCache, .startStopUnit, .reportTargetPortGroups, .reportSupportedOperationCodes,
-            .reportSupportedTaskManagementFunctions:
-            break
+        case .medium(.verify): resume(slot, .compare)
+        case .medium: resume(slot, .commit)
+        case .dataOut: resume(slot, .list)
+        case .dataIn, .plain: break
         }
     }
 

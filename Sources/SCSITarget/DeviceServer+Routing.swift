@@ -32,8 +32,10 @@ extension DeviceServer {
     mutating func receive(_ command: SCSICommand) {
         let slot = command.handle.slot
         guard slot < tasks.capacity, Int(command.nexus.raw) < maxNexuses else {
-            transport.append(.sendCommandComplete(
-                command.handle, .taskSetFull, sense: PageRun(parameter: Frames.parameter(slot), count: 0), total: 0))
+            transport.append(
+                .sendCommandComplete(
+                    command.handle, .taskSetFull, sense: PageRun(parameter: Frames.parameter(slot), count: 0), total: 0)
+            )
             return
         }
         precondition(tasks[slot].phase == .free, "a command came in a slot whose command has not ended")
@@ -142,7 +144,7 @@ extension DeviceServer {
     private mutating func proceed(_ slot: Int) {
         switch tasks[slot].resume {
         case .start: start(slot)
-        case .nextRead, .commit, .compare, .modeList:
+        case .nextRead, .commit, .compare, .list:
             takeState(slot)
             goOn(slot)
         }
@@ -165,7 +167,7 @@ extension DeviceServer {
         case .nextRead: readNext(slot)
         case .commit: commit(slot)
         case .compare: verifyReceived(slot)
-        case .modeList: modeListReceived(slot)
+        case .list: listReceived(slot)
         }
     }
 

@@ -51,7 +51,7 @@ extension DeviceServer {
     /// Why a unit refuses writes, nil when it does not.
     func writeProtection(_ unit: Int) -> SenseData? {
         let unit = units.pointer(unit)
-        if unit.pointee.readOnly { return SenseData(.dataProtect, .writeProtected) }
+        if unit.pointee.profile.readOnly { return SenseData(.dataProtect, .writeProtected) }
         if unit.pointee.flags.contains(.softwareWriteProtect) {
             return SenseData(.dataProtect, .logicalUnitSoftwareWriteProtected)
         }
@@ -60,18 +60,16 @@ extension DeviceServer {
 
     private mutating func perform(_ slot: Int, _ handler: CommandHandler) {
         switch handler {
-        case .read: startRead(slot)
-        case .write, .writeAndVerify: startWrite(slot)
-        case .verify: startVerify(slot)
-        case .preFetch: startPreFetch(slot)
-        case .synchronizeCache: startSynchronize(slot)
-        case .testUnitReady: complete(slot, .good, total: 0)
-        case .startStopUnit: startStop(slot)
-        case .modeSelect: startModeSelect(slot)
-        case .requestSense: requestSense(slot)
-        case .inquiry, .reportLUNs, .readCapacity10, .readCapacity16, .modeSense, .reportTargetPortGroups,
-            .reportSupportedOperationCodes, .reportSupportedTaskManagementFunctions:
-            sendParameters(slot)
+        case .medium(.read): startRead(slot)
+        case .medium(.write), .medium(.writeAndVerify): startWrite(slot)
+        case .medium(.verify): startVerify(slot)
+        case .medium(.preFetch): startPreFetch(slot)
+        case .medium(.synchronizeCache): startSynchronize(slot)
+        case .dataIn: sendParameters(slot)
+        case .dataOut: startList(slot)
+        case .plain(.testUnitReady): complete(slot, .good, total: 0)
+        case .plain(.startStopUnit): startStop(slot)
+        case .plain(.requestSense): requestSense(slot)
         }
     }
 
@@ -90,13 +88,11 @@ extension DeviceServer {
             return
         }
         switch commands[Int(index)].handler {
-        case .inquiry: sendParameters(slot)
-        case .reportLUNs where isWellKnown || tasks[slot].lun == 0: sendParameters(slot)
-        case .requestSense: requestSense(slot)
-        case .testUnitReady where isWellKnown: complete(slot, .good, total: 0)
-        case .testUnitReady, .reportLUNs, .readCapacity10, .readCapacity16, .modeSense, .modeSelect, .read, .write,
-            .writeAndVerify, .verify, .preFetch, .synchronizeCache, .startStopUnit, .reportTargetPortGroups,
-            .reportSupportedOperationCodes, .reportSupportedTaskManagementFunctions:
+        case .dataIn(.inquiry): sendParameters(slot)
+        case .dataIn(.reportLUNs) where isWellKnown || tasks[slot].lun == 0: sendParameters(slot)
+        case .plain(.requestSense): requestSense(slot)
+        case .plain(.testUnitReady) where isWellKnown: complete(slot, .good, total: 0)
+        case .plain, .dataIn, .dataOut, .medium:
             fail(slot, isWellKnown ? SenseData(.illegalRequest, .invalidCommandOperationCode) : notSupported)
         }
     }

@@ -92,7 +92,7 @@ package struct DeviceServer: ~Copyable {
         units[ordinal].blockShift = shift
         units[ordinal].preferred = unit.preferred
         units[ordinal].home = unit.preferred
-        units[ordinal].readOnly = unit.readOnly
+        units[ordinal].profile = unit.profile
         lunOrdinals.set(UInt64(unit.lun), UInt32(ordinal))
         unitOrdinals.set(UInt64(unit.index.raw), UInt32(ordinal))
     }

@@ -16,12 +16,11 @@ package struct DeviceServerUnit: Sendable {
     package var serial: String
     /// The controller that is home while nobody moved it (PREF of REPORT TARGET PORT GROUPS).
     package var preferred: ControllerID
-    /// Every command that writes is refused (WRITE PROTECTED).
-    package var readOnly: Bool
+    package var profile: UnitProfile
 
     package init(
         lun: UInt16, index: UnitIndex, sectors: UInt64, blockLength: UInt32, naa: InlineArray<16, UInt8>,
-        serial: String, preferred: ControllerID, readOnly: Bool = false
+        serial: String, preferred: ControllerID, profile: UnitProfile = UnitProfile()
     ) {
         self.lun = lun
         self.index = index
@@ -30,7 +29,7 @@ package struct DeviceServerUnit: Sendable {
         self.naa = naa
         self.serial = serial
         self.preferred = preferred
-        self.readOnly = readOnly
+        self.profile = profile
     }
 }
 

@@ -7,10 +7,21 @@ import Testing
 
 @Suite struct CommandTableTests {
     /// `fixtures/` of the checkout.
-    static func fixture(_ path: String) throws -> String {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        return try String(contentsOf: root.appendingPathComponent("fixtures/" + path), encoding: .utf8)
+    private static func url(_ path: String) -> URL {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("fixtures/" + path)
+    }
+
+    static func fixture(_ path: String) throws -> String { try String(contentsOf: url(path), encoding: .utf8) }
+
+    private static func writeGolden() throws {
+        let head = """
+            # The command table: CDB usage data, name, handler, length field (byte:width), recommended time-out, \
+            clause, traits.
+
+            """
+        let text = head + CommandTable.rows.map { line($0) + "\n" }.joined()
+        try text.write(to: url("tables/commands.txt"), atomically: true, encoding: .utf8)
     }
 
     static func line(_ row: CommandRow) -> String {
@@ -23,9 +34,9 @@ import Testing
         if row.traits.contains(.serviceAction) { traits.append("service-action") }
         let length = row.lengthField.width == 0 ? "-" : "\(row.lengthField.byte):\(row.lengthField.width)"
         let fields = [
-            usage.padding(toLength: 48, withPad: " ", startingAt: 0),
+            usage.padding(toLength: row.isVariableLength ? 96 : 48, withPad: " ", startingAt: 0),
             "\(row.name)".padding(toLength: 44, withPad: " ", startingAt: 0),
-            "\(row.handler)".padding(toLength: 40, withPad: " ", startingAt: 0),
+            handlerName(row.handler).padding(toLength: 40, withPad: " ", startingAt: 0),
             length.padding(toLength: 6, withPad: " ", startingAt: 0),
             "\(row.timeout)".padding(toLength: 4, withPad: " ", startingAt: 0),
             "\(row.clause)".padding(toLength: 12, withPad: " ", startingAt: 0), traits.joined(separator: " "),
@@ -33,7 +44,17 @@ import Testing
         return fields.joined(separator: " ").trimmingCharacters(in: .whitespaces)
     }
 
+    private static func handlerName(_ handler: CommandHandler) -> String {
+        switch handler {
+        case .medium(let command): "medium.\(command)"
+        case .dataIn(let data): "in.\(data)"
+        case .dataOut(let list): "out.\(list)"
+        case .plain(let command): "plain.\(command)"
+        }
+    }
+
     @Test func tableEqualsItsGoldenCopy() throws {
+        if ProcessInfo.processInfo.environment["GEMEL_WRITE_GOLDEN"] != nil { try Self.writeGolden() }
         let golden = try Self.fixture("tables/commands.txt").split(separator: "\n").map(String.init)
             .filter { !$0.hasPrefix("#") }
         let present = CommandTable.rows.map(Self.line)
@@ -44,7 +65,7 @@ import Testing
     @Test func rowsAreAscendingAndNamedInTheOperationCodes() {
         var last = -1
         for row in CommandTable.rows {
-            let key = Int(row.opcode) << 8 | Int(row.serviceAction ?? 0)
+            let key = row.key
             #expect(key > last, "\(row.name)")
             last = key
             #expect(OperationCode(rawValue: row.opcode) != nil, "\(row.name)")
@@ -54,7 +75,7 @@ import Testing
 
     @Test func lengthOfTheCDBFollowsFromTheGroupCode() {
         for row in CommandTable.rows {
-            let expected = [0: 6, 1: 10, 2: 10, 4: 16, 5: 12][Int(row.opcode >> 5)]
+            let expected = row.isVariableLength ? 32 : [0: 6, 1: 10, 2: 10, 4: 16, 5: 12][Int(row.opcode >> 5)]
             #expect(Int(row.length) == expected, "\(row.name)")
         }
     }
@@ -74,11 +95,13 @@ import Testing
             for byte in 1..<Int(row.length) {
                 for bit in 0..<8 {
                     var allowed = row.usage[byte]
-                    if byte == 1, row.traits.contains(.serviceAction) { allowed |= 0x1F }
+                    if byte == 1, row.traits.contains(.serviceAction), !row.isVariableLength { allowed |= 0x1F }
+                    if row.isVariableLength, (7...9).contains(byte) { continue }
                     if allowed & 1 << bit != 0 { continue }
                     var cdb = [UInt8](repeating: 0, count: Int(row.length))
                     cdb[0] = row.opcode
-                    if let action = row.serviceAction { cdb[1] = UInt8(action) }
+                    if row.isVariableLength { (cdb[7], cdb[8], cdb[9]) = (0x18, row.usage[8], row.usage[9]) }
+                    if let action = row.serviceAction, !row.isVariableLength { cdb[1] = UInt8(action) }
                     cdb[byte] |= 1 << bit
                     let outcome = world.command(cdb)
                     #expect(outcome.status == .checkCondition && outcome.code == 0x2400, "\(row.name) \(byte).\(bit)")

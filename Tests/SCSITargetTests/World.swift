@@ -74,7 +74,8 @@ final class World {
 
     init(
         blocks: UInt64 = 1024, blockLength: UInt32 = 512, controllers: Int = 2, controller: ControllerID = .a,
-        units: Int = 1, lunBase: UInt16 = 0, slots: Int = 32, serving: Bool = true
+        units: Int = 1, lunBase: UInt16 = 0, slots: Int = 32, serving: Bool = true,
+        profile: UnitProfile? = nil
     ) {
         let raw = UnsafeMutableRawPointer.allocate(byteCount: (Self.frameCount + slots) * 4096, alignment: 4096)
         raw.initializeMemory(as: UInt8.self, repeating: 0xEE, count: (Self.frameCount + slots) * 4096)
@@ -84,10 +85,13 @@ final class World {
         let table = UnsafeMutablePointer<FrameIndex>.allocate(capacity: slots * PageSize.operationPages)
         table.initialize(repeating: .none, count: slots * PageSize.operationPages)
         lists = PageLists(base: table, count: slots)
+        var profile = profile ?? UnitProfile()
+        if blockLength == 512 { profile.physicalExponent = 3 }
         let descriptions = (0..<units).map {
             DeviceServerUnit(
                 lun: lunBase + UInt16($0), index: UnitIndex(UInt16($0)), sectors: blocks * UInt64(blockLength / 512),
-                blockLength: blockLength, naa: Self.naa(UInt8($0 & 0xFF)), serial: "SN\($0)", preferred: .a)
+                blockLength: blockLength, naa: Self.naa(UInt8($0 & 0xFF)), serial: "SN\($0)", preferred: .a,
+                profile: profile)
         }
         var configuration = DeviceServerConfiguration(
             controller: controller, controllers: controllers, units: descriptions, vendor: "GEMEL",

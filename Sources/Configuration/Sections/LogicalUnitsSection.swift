@@ -11,6 +11,7 @@ struct LogicalUnitsSection {
         var size: UInt64?
         var sizeEntry: Entry?
         var blockLength: UInt32 = 512
+        var profile = UnitProfile()
         var policy = Policy.standard
         var preferred: ControllerID?
         var preferredEntry: Entry?
@@ -25,9 +26,8 @@ struct LogicalUnitsSection {
 
     private static let keys: [KnownKey] = [
         .read("pool"), .read("size"), .read("block_size"), .read("policy"), .read("preferred"), .read("identity"),
+        .read("removable"), .read("read_only"), .read("version"),
         .unavailable("thin", "units are fully provisioned on sparse files"),
-        .unavailable("removable", "units are fixed disks"),
-        .unavailable("read_only", "units can be written"),
     ]
     private static let identityKeys: [KnownKey] = [.read("naa"), .read("serial")]
 
@@ -63,14 +63,7 @@ struct LogicalUnitsSection {
         var item = Item(lun: lun, entry: entry, pool: pool ?? "")
         item.sizeEntry = section["size"]
         item.size = section["size"]?.size(multipleOf: 4096, size)
-        if let entry = section["block_size"], let text = entry.text("block size; 512 or 4096") {
-            switch text {
-            case "512": item.blockLength = 512
-            case "4096", "4KiB": item.blockLength = 4096
-            case "512e": entry.refuse("not available in this version: 512e; write 512 or 4096")
-            default: entry.refuse("'\(text)' is no block size; write 512 or 4096")
-            }
-        }
+        readProfile(section, &item)
         if let entry = section["policy"] {
             let builtIn = [Policy.standard, Policy.writeThrough]
             let known = builtIn + policies.policies
@@ -83,6 +76,19 @@ struct LogicalUnitsSection {
         item.preferred = section["preferred"]?.choice(ControllerID.allCases.map { ($0.name, $0) })
         if let entry = section["identity"] { identity(entry, &item) }
         return pool == nil ? nil : item
+    }
+
+    /// Block size and what else a unit is. Pages have 4096 bytes, so that 512e is what a small block really is.
+    private static func readProfile(_ section: Section, _ item: inout Item) {
+        let sizes: [(String, (length: UInt32, exponent: UInt8))] = [
+            ("512", (512, 0)), ("512e", (512, 3)), ("4096", (4096, 0)), ("4KiB", (4096, 0)),
+        ]
+        let size = section["block_size"]?.choice(sizes) ?? (512, 3)
+        item.blockLength = size.length
+        item.profile.physicalExponent = size.exponent
+        item.profile.removable = section["removable"]?.flag() ?? false
+        item.profile.readOnly = section["read_only"]?.flag() ?? false
+        item.profile.version = section["version"]?.choice([("spc3", 0x05), ("spc4", 0x06)]) ?? 0x06
     }
 
     private static func identity(_ entry: Entry, _ item: inout Item) {

@@ -11,11 +11,19 @@ package struct StandardInquiryData: Sendable {
     }
 
     /// VERSION DESCRIPTOR values (SPC-4 table 143), in the order in which they are reported.
-    package enum VersionDescriptor: UInt16, Sendable, CaseIterable {
+    package enum VersionDescriptor: UInt16, Sendable {
+        case sam4 = 0x0080
         case sam5 = 0x00A0
+        case spc3 = 0x0300
         case spc4 = 0x0460
+        case sbc2 = 0x0320
         case sbc3 = 0x04C0
         case iSCSI = 0x0960
+
+        /// What a unit with a VERSION names.
+        static func reported(version: UInt8) -> [VersionDescriptor] {
+            version == 0x05 ? [.sam4, .spc3, .sbc2, .iSCSI] : [.sam5, .spc4, .sbc3, .iSCSI]
+        }
     }
 
     package var peripheral: Peripheral
@@ -23,6 +31,10 @@ package struct StandardInquiryData: Sendable {
     package var implicitAccess: Bool
     /// MULTIP: more than one target port.
     package var multiplePorts: Bool
+    /// RMB.
+    package var removable: Bool
+    /// VERSION: 05h (SPC-3) or 06h (SPC-4).
+    package var version: UInt8
     /// T10 VENDOR IDENTIFICATION, ASCII.
     package var vendor: [UInt8]
     /// PRODUCT IDENTIFICATION, ASCII.
@@ -31,12 +43,14 @@ package struct StandardInquiryData: Sendable {
     package var revision: [UInt8]
 
     package init(
-        peripheral: Peripheral, implicitAccess: Bool, multiplePorts: Bool, vendor: [UInt8], product: [UInt8],
-        revision: [UInt8]
+        peripheral: Peripheral, implicitAccess: Bool, multiplePorts: Bool, removable: Bool, version: UInt8,
+        vendor: [UInt8], product: [UInt8], revision: [UInt8]
     ) {
         self.peripheral = peripheral
         self.implicitAccess = implicitAccess
         self.multiplePorts = multiplePorts
+        self.removable = removable
+        self.version = version
         self.vendor = vendor
         self.product = product
         self.revision = revision
@@ -48,8 +62,8 @@ package struct StandardInquiryData: Sendable {
     /// Appends the data.
     package func write(to writer: inout ParameterWriter) {
         writer.put(peripheral.rawValue)
-        writer.put(0)
-        writer.put(0x06)
+        writer.put(removable ? 0x80 : 0)
+        writer.put(version)
         // HISUP, RESPONSE DATA FORMAT 2h.
         writer.put(0x12)
         writer.put(UInt8(Self.length - 5))
@@ -61,7 +75,7 @@ package struct StandardInquiryData: Sendable {
         writer.put(ascii: product, width: 16)
         writer.put(ascii: revision, width: 4)
         writer.zeros(upTo: 58)
-        for descriptor in VersionDescriptor.allCases { writer.put(big16: descriptor.rawValue) }
+        for descriptor in VersionDescriptor.reported(version: version) { writer.put(big16: descriptor.rawValue) }
         writer.zeros(upTo: Self.length)
     }
 }

@@ -6,12 +6,12 @@ package struct SupportedOperationCode: Sendable {
     /// Bytes of the CDB.
     package var length: UInt8
     /// CDB USAGE DATA, `length` bytes valid.
-    package var usage: InlineArray<16, UInt8>
+    package var usage: InlineArray<32, UInt8>
     /// RECOMMENDED COMMAND TIMEOUT in seconds.
     package var timeout: UInt32
 
     package init(
-        opcode: UInt8, serviceAction: UInt16?, length: UInt8, usage: InlineArray<16, UInt8>, timeout: UInt32
+        opcode: UInt8, serviceAction: UInt16?, length: UInt8, usage: InlineArray<32, UInt8>, timeout: UInt32
     ) {
         self.opcode = opcode
         self.serviceAction = serviceAction

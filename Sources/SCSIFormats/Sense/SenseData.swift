@@ -21,16 +21,24 @@ package struct SenseData: Equatable, Sendable {
     package var code: AdditionalSenseCode
     /// INFORMATION, when it is valid.
     package var information: UInt64?
+    /// COMMAND-SPECIFIC INFORMATION, when the command defines it.
+    package var commandSpecific: UInt64?
     /// SENSE KEY SPECIFIC of ILLEGAL REQUEST.
     package var fieldPointer: FieldPointer?
+    /// SENSE KEY SPECIFIC of NO SENSE and NOT READY (SPC-4 §4.5.2.4.4): how much of a background operation is done, in
+    /// parts of 65,536.
+    package var progress: UInt16?
 
     package init(
-        _ key: SenseKey, _ code: AdditionalSenseCode, information: UInt64? = nil, fieldPointer: FieldPointer? = nil
+        _ key: SenseKey, _ code: AdditionalSenseCode, information: UInt64? = nil, commandSpecific: UInt64? = nil,
+        fieldPointer: FieldPointer? = nil, progress: UInt16? = nil
     ) {
         self.key = key
         self.code = code
         self.information = information
+        self.commandSpecific = commandSpecific
         self.fieldPointer = fieldPointer
+        self.progress = progress
     }
 
     /// INVALID FIELD IN CDB that points at `bit` of `byte`.
@@ -47,7 +55,7 @@ package struct SenseData: Equatable, Sendable {
     }
 
     /// The most bytes that `write` writes.
-    package static var maxBytes: Int { 32 }
+    package static var maxBytes: Int { 48 }
 
     /// Writes current-error sense data over zeros at `base` and returns its length.
     package func write(to base: UnsafeMutableRawPointer, descriptorFormat: Bool) -> Int {
@@ -63,8 +71,9 @@ package struct SenseData: Equatable, Sendable {
             base.put(big32: UInt32(information), 3)
         }
         base.put(byte: 10, 7)
+        if let commandSpecific { base.put(big32: UInt32(clamping: commandSpecific), 8) }
         base.put(big16: code.raw, 12)
-        if let fieldPointer { Self.put(fieldPointer, to: base + 15) }
+        putKeySpecific(to: base + 15)
         return 18
     }
 
@@ -79,19 +88,29 @@ package struct SenseData: Equatable, Sendable {
             base.put(big64: information, at + 4)
             at += 12
         }
-        if let fieldPointer {
+        if let commandSpecific {
+            base.put(big32: 0x010A_0000, at)
+            base.put(big64: commandSpecific, at + 4)
+            at += 12
+        }
+        if fieldPointer != nil || progress != nil {
             base.put(big32: 0x0206_0000, at)
-            Self.put(fieldPointer, to: base + (at + 4))
+            putKeySpecific(to: base + (at + 4))
             at += 8
         }
         base.put(byte: UInt8(at - 8), 7)
         return at
     }
 
-    /// The three bytes of a field pointer, SKSV set.
-    private static func put(_ pointer: FieldPointer, to base: UnsafeMutableRawPointer) {
-        let bit = pointer.bit.map { 0x08 | $0 } ?? 0
-        base.put(byte: 0x80 | (pointer.inCDB ? 0x40 : 0) | bit, 0)
-        base.put(big16: pointer.byte, 1)
+    /// The three bytes of a field pointer or progress indication, SKSV set.
+    private func putKeySpecific(to base: UnsafeMutableRawPointer) {
+        if let pointer = fieldPointer {
+            let bit = pointer.bit.map { 0x08 | $0 } ?? 0
+            base.put(byte: 0x80 | (pointer.inCDB ? 0x40 : 0) | bit, 0)
+            base.put(big16: pointer.byte, 1)
+        } else if let progress {
+            base.put(byte: 0x80, 0)
+            base.put(big16: progress, 1)
+        }
     }
 }

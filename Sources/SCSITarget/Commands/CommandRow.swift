@@ -1,14 +1,37 @@
 import SAM
 import SCSIFormats
 
-/// Which code performs a command.
-package enum CommandHandler: UInt8, Sendable {
-    case testUnitReady, requestSense, inquiry, reportLUNs
-    case readCapacity10, readCapacity16
-    case modeSense, modeSelect
+/// Which code performs a command, by what it exchanges with its host.
+package enum CommandHandler: Equatable, Sendable {
+    /// It works on a range of logical blocks.
+    case medium(MediumCommand)
+    /// It answers with parameter data, built when it starts.
+    case dataIn(ParameterData)
+    /// It takes a parameter list, and acts when that is here.
+    case dataOut(ParameterList)
+    /// Neither.
+    case plain(PlainCommand)
+}
+
+/// Commands on a range of logical blocks.
+package enum MediumCommand: UInt8, Sendable {
     case read, write, writeAndVerify, verify, preFetch, synchronizeCache
-    case startStopUnit
+}
+
+/// Commands that answer with parameter data.
+package enum ParameterData: UInt8, Sendable {
+    case inquiry, reportLUNs, readCapacity10, readCapacity16, modeSense
     case reportTargetPortGroups, reportSupportedOperationCodes, reportSupportedTaskManagementFunctions
+}
+
+/// Commands that take a parameter list.
+package enum ParameterList: UInt8, Sendable {
+    case modeSelect
+}
+
+/// Commands without data, or with an answer of their own.
+package enum PlainCommand: UInt8, Sendable {
+    case testUnitReady, requestSense, startStopUnit
 }
 
 /// What holds for a command beside its CDB.
@@ -31,11 +54,11 @@ package struct CommandTraits: OptionSet, Sendable {
 package struct CommandRow: Sendable {
     /// CDB USAGE DATA (SPC-4 §6.35.3): operation code, service action, and a one for each bit that is evaluated. Only
     /// the first `length` bytes count.
-    package var usage: InlineArray<16, UInt8>
+    package var usage: InlineArray<32, UInt8>
     /// Bytes of the CDB.
     package var length: UInt8
-    /// The bits that must be zero, of the CDB's first and second eight bytes: what `usage` says, for one look.
-    private var forbidden: (first: UInt64, second: UInt64) = (0, 0)
+    /// The bits that must be zero, eight bytes of the CDB an element: what `usage` says, for one look.
+    private var forbidden = InlineArray<4, UInt64>(repeating: 0)
     package var handler: CommandHandler
     package var traits: CommandTraits
     /// Byte of the ALLOCATION LENGTH or PARAMETER LIST LENGTH field, and its width; width 0: there is none.
@@ -47,7 +70,17 @@ package struct CommandRow: Sendable {
     package var clause: StaticString
 
     package var opcode: UInt8 { usage[0] }
-    package var serviceAction: UInt16? { traits.contains(.serviceAction) ? UInt16(usage[1] & 0x1F) : nil }
+    /// OPERATION CODE 7Fh: a CDB with the service action in bytes 8 and 9 (SPC-4 §4.2.3).
+    package static var variableLength: UInt8 { 0x7F }
+    package var isVariableLength: Bool { opcode == Self.variableLength }
+    package var serviceAction: UInt16? {
+        guard traits.contains(.serviceAction) else { return nil }
+        return isVariableLength ? UInt16(usage[8]) << 8 | UInt16(usage[9]) : UInt16(usage[1] & 0x1F)
+    }
+    /// Operation code and service action as one number, by which the table is ordered.
+    package var key: Int { Int(opcode) << 16 | Int(serviceAction ?? 0) }
+    /// The byte with DPO, FUA, the protection field and BYTCHK.
+    @inline(__always) package var flagsByte: Int { isVariableLength ? 10 : 1 }
 
     /// A row from its usage data in hexadecimal, bytes separated by spaces.
     init(
@@ -58,7 +91,7 @@ package struct CommandRow: Sendable {
         var digits = 0
         for index in 0..<hexadecimal.utf8CodeUnitCount {
             guard let digit = Self.digit(hexadecimal.utf8Start[index]) else { continue }
-            precondition(digits < 32, "usage data of a command row is longer than 16 bytes")
+            precondition(digits < 64, "usage data of a command row is longer than 32 bytes")
             usage[digits / 2] = usage[digits / 2] << 4 | digit
             digits += 1
         }
@@ -70,14 +103,14 @@ package struct CommandRow: Sendable {
         self.name = name
         self.clause = clause
         for index in 1..<digits / 2 {
-            let bits = UInt64(~allowed(index)) << UInt64(56 - index % 8 * 8)
-            if index < 8 { forbidden.first |= bits } else { forbidden.second |= bits }
+            forbidden[index / 8] |= UInt64(~allowed(index)) << UInt64(56 - index % 8 * 8)
         }
     }
 
     /// The bits of a CDB byte that are evaluated.
     private func allowed(_ index: Int) -> UInt8 {
-        index == 1 && traits.contains(.serviceAction) ? usage[index] | 0x1F : usage[index]
+        if isVariableLength { return (7...9).contains(index) ? 0xFF : usage[index] }
+        return index == 1 && traits.contains(.serviceAction) ? usage[index] | 0x1F : usage[index]
     }
 
     private static func digit(_ character: UInt8) -> UInt8? {
@@ -101,7 +134,9 @@ package struct CommandRow: Sendable {
 
     /// The first reserved bit that `cdb` sets: a field pointer's byte and bit.
     package func violation(_ cdb: CDB) -> (byte: Int, bit: Int)? {
-        if cdb.big64(0) & forbidden.first | cdb.big64(8) & forbidden.second == 0 { return nil }
+        var wrong = cdb.big64(0) & forbidden[0] | cdb.big64(8) & forbidden[1]
+        if length > 16 { wrong |= cdb.big64(16) & forbidden[2] | cdb.big64(24) & forbidden[3] }
+        if wrong == 0 { return nil }
         for index in 1..<Int(length) {
             let wrong = cdb[index] & ~allowed(index)
             if wrong != 0 { return (index, 7 - wrong.leadingZeroBitCount) }
@@ -117,6 +152,7 @@ package struct CommandRow: Sendable {
             return (address, cdb[4] == 0 ? 256 : UInt32(cdb[4]))
         case 10: return (UInt64(cdb.big32(2)), UInt32(cdb.big16(7)))
         case 12: return (UInt64(cdb.big32(2)), cdb.big32(6))
+        case 32: return (cdb.big64(12), cdb.big32(28))
         default: return (cdb.big64(2), cdb.big32(10))
         }
     }
@@ -127,6 +163,7 @@ package struct CommandRow: Sendable {
         case 6: 4
         case 10: 7
         case 12: 6
+        case 32: 28
         default: 10
         }
     }

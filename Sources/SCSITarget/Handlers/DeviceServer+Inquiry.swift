@@ -12,9 +12,11 @@ extension DeviceServer {
         let page = tasks[slot].cdb[2]
         guard tasks[slot].cdb[1] & 1 != 0 else {
             if page != 0 { return .invalidField(inCDB: 2) }
+            let profile = peripheral == .directAccess ? units[Int(tasks[slot].unit)].profile : UnitProfile()
             StandardInquiryData(
                 peripheral: peripheral, implicitAccess: controllers > 1 && peripheral == .directAccess,
-                multiplePorts: controllers > 1, vendor: identity.vendor, product: identity.product,
+                multiplePorts: controllers > 1, removable: profile.removable, version: profile.version,
+                vendor: identity.vendor, product: identity.product,
                 revision: identity.revision
             ).write(to: &writer)
             return nil

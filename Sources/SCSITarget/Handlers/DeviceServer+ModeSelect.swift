@@ -7,33 +7,9 @@ import SCSIFormats
 // controllers and all nexuses see it.
 
 extension DeviceServer {
-    mutating func startModeSelect(_ slot: Int) {
-        let row = Int(tasks[slot].row)
-        let length = commands[row].lengthValue(tasks[slot].cdb)
-        // PF zero would make the list vendor specific.
-        guard tasks[slot].cdb[1] & 0x10 != 0 else {
-            fail(slot, .invalidField(inCDB: 1, bit: 4))
-            return
-        }
-        guard length <= UInt32(DeviceServerLimits.parameterListBytes) else {
-            fail(slot, .invalidField(inCDB: Int(commands[row].lengthField.byte)))
-            return
-        }
-        if length == 0 {
-            complete(slot, .good, total: 0)
-            return
-        }
-        tasks[slot].total = length
-        tasks[slot].limit = min(length, tasks[slot].dataOutLength)
-        guard tasks[slot].limit > 0 else {
-            fail(slot, SenseData(.illegalRequest, .parameterListLengthError))
-            return
-        }
-        tasks[slot].phase = .receiving
-        letStateGo(slot)
-        transport.append(.receiveDataOut(
-            tasks[slot].handle, run: PageRun(parameter: Frames.parameter(slot), count: Int(tasks[slot].limit)),
-            bufferOffset: 0))
+    /// PF zero would make the list vendor specific.
+    func checkModeSelect(_ slot: Int) -> SenseData? {
+        tasks[slot].cdb[1] & 0x10 != 0 ? nil : .invalidField(inCDB: 1, bit: 4)
     }
 
     /// The list is here, and so is the state pointer.
@@ -51,12 +27,16 @@ extension DeviceServer {
             }
             tasks[slot].modeNamed = list.named
             tasks[slot].modeValues = list.values
-            tasks[slot].phase = .changingState
-            letStateGo(slot)
-            beginPatience(slot)
-            add(StateChange(kind: .modeSelect, subject: UInt16(slot)), to: unit)
+            changeState(slot)
         } catch {
             fail(slot, error.sense, total: tasks[slot].limit)
         }
+    }
+
+    /// The change that a checked list makes.
+    mutating func applyModeSelect(_ slot: Int, _ block: StateBlock, _ unit: Int) {
+        let flags = ModeFlags(rawValue: block.modeFlags)
+        block.modeFlags = flags.subtracting(tasks[slot].modeNamed).union(tasks[slot].modeValues).rawValue
+        announce(.modeParametersChanged, scope: 0, block, unit, except: Int(tasks[slot].nexus))
     }
 }

@@ -34,14 +34,18 @@ extension DeviceServer {
         tasks[slot].final = offset + count == limit
         tasks[slot].phase = .sendingParameters
         letStateGo(slot)
-        transport.append(.sendDataIn(
-            tasks[slot].handle, run: PageRun(parameter: Frames.parameter(slot), count: count),
-            bufferOffset: UInt32(offset), final: tasks[slot].final, total: UInt32(total)))
+        transport.append(
+            .sendDataIn(
+                tasks[slot].handle, run: PageRun(parameter: Frames.parameter(slot), count: count),
+                bufferOffset: UInt32(offset), final: tasks[slot].final, total: UInt32(total)))
     }
 
     /// The answer's bytes, or why there is none.
     private func build(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
-        switch commands[Int(tasks[slot].row)].handler {
+        guard case .dataIn(let data) = commands[Int(tasks[slot].row)].handler else {
+            preconditionFailure("a command without parameter data was asked for some")
+        }
+        switch data {
         case .inquiry: return inquiry(slot, &writer)
         case .reportLUNs: return reportLUNs(slot, &writer)
         case .readCapacity10, .readCapacity16: return readCapacity(slot, &writer)
@@ -51,9 +55,6 @@ extension DeviceServer {
         case .reportSupportedTaskManagementFunctions:
             TaskManagementFunctions.write(extended: tasks[slot].cdb[2] & 0x80 != 0, to: &writer)
             return nil
-        case .testUnitReady, .requestSense, .modeSelect, .read, .write, .writeAndVerify, .verify, .preFetch,
-            .synchronizeCache, .startStopUnit:
-            preconditionFailure("a command without parameter data was asked for some")
         }
     }
 
@@ -89,8 +90,8 @@ extension DeviceServer {
         let unit = Int(tasks[slot].unit)
         let data = CapacityData(
             blocks: units[unit].blocks, blockLength: units[unit].blockBytes,
-            physicalExponent: units[unit].blockShift == 0 ? 3 : 0)
-        if commands[Int(tasks[slot].row)].handler == .readCapacity10 {
+            physicalExponent: units[unit].profile.physicalExponent)
+        if commands[Int(tasks[slot].row)].handler == .dataIn(.readCapacity10) {
             data.write10(to: &writer)
         } else {
             data.write16(to: &writer)
@@ -154,7 +155,8 @@ extension DeviceServer {
         default: return .invalidField(inCDB: 2, bit: 2)
         }
         // Without service actions only the action 0 names the command.
-        let exists = hasActions == true ? action < 0x20 : action == 0 || cdb[2] & 7 == 1
+        let exists =
+            hasActions == true ? opcode == CommandRow.variableLength || action < 0x20 : action == 0 || cdb[2] & 7 == 1
         let row = exists ? commands.find(opcode: opcode, serviceAction: action) : CommandTable.unknownOpcode
         if Int(row) < commands.count {
             commands[Int(row)].supported.writeOne(timeouts: timeouts, to: &writer)

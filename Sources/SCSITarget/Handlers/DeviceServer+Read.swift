@@ -71,7 +71,10 @@ extension DeviceServer {
 
     /// Pages of a chunk are here, of any command that reads.
     mutating func pagesRead(_ slot: Int, _ run: PageRun) {
-        switch commands[Int(tasks[slot].row)].handler {
+        guard case .medium(let command) = commands[Int(tasks[slot].row)].handler else {
+            preconditionFailure("pages came for a command that works on no blocks")
+        }
+        switch command {
         case .read: sendPages(slot, run)
         case .verify: verifyPages(slot, run)
         case .preFetch:
@@ -79,10 +82,7 @@ extension DeviceServer {
             tasks[slot].moved += tasks[slot].chunk.count * 512
             preFetchNext(slot)
         case .writeAndVerify: verifyWritten(slot, run)
-        case .testUnitReady, .requestSense, .inquiry, .reportLUNs, .readCapacity10, .readCapacity16, .modeSense,
-            .modeSelect, .write, .synchronizeCache, .startStopUnit, .reportTargetPortGroups,
-            .reportSupportedOperationCodes, .reportSupportedTaskManagementFunctions:
-            preconditionFailure("pages came for a command that reads none")
+        case .write, .synchronizeCache: preconditionFailure("pages came for a command that reads none")
         }
     }
 
@@ -97,9 +97,10 @@ extension DeviceServer {
         task.pointee.phase = .sending
         counters.readBytes &+= UInt64(piece.count)
         letStateGo(slot)
-        transport.append(.sendDataIn(
-            task.pointee.handle, run: piece, bufferOffset: offset, final: task.pointee.final,
-            total: task.pointee.total))
+        transport.append(
+            .sendDataIn(
+                task.pointee.handle, run: piece, bufferOffset: offset, final: task.pointee.final,
+                total: task.pointee.total))
     }
 
     /// PRE-FETCH (SBC-3 §5.8): CONDITION MET when the whole range is in memory; a range over the maximum is fetched

@@ -7,11 +7,14 @@ import SCSIFormats
 // 11b compares each block with one block of Data-Out, which stays in the parameter page.
 
 extension DeviceServer {
-    private func byteCheck(_ slot: Int) -> UInt8 { tasks[slot].cdb[1] >> 1 & 3 }
+    /// The byte of the CDB with DPO, FUA and BYTCHK.
+    func flags(_ slot: Int) -> UInt8 { tasks[slot].cdb[commands[Int(tasks[slot].row)].flagsByte] }
+
+    private func byteCheck(_ slot: Int) -> UInt8 { flags(slot) >> 1 & 3 }
 
     mutating func startVerify(_ slot: Int) {
         if byteCheck(slot) == 2 {
-            fail(slot, .invalidField(inCDB: 1, bit: 2))
+            fail(slot, .invalidField(inCDB: commands[Int(tasks[slot].row)].flagsByte, bit: 2))
             return
         }
         guard takeRange(slot) else { return }
@@ -41,9 +44,10 @@ extension DeviceServer {
         tasks[slot].chunk = BlockExtent(start: tasks[slot].sector + UInt64(tasks[slot].moved / 512), count: count / 512)
         tasks[slot].phase = .receiving
         letStateGo(slot)
-        transport.append(.receiveDataOut(
-            tasks[slot].handle, run: PageRun(parameter: Frames.parameter(slot), count: Int(count)),
-            bufferOffset: tasks[slot].moved))
+        transport.append(
+            .receiveDataOut(
+                tasks[slot].handle, run: PageRun(parameter: Frames.parameter(slot), count: Int(count)),
+                bufferOffset: tasks[slot].moved))
     }
 
     /// A piece of Data-Out is here.

@@ -55,14 +55,14 @@ extension DeviceServer {
     private func isDurable(_ slot: Int) -> Bool {
         let row = Int(tasks[slot].row)
         if !units[Int(tasks[slot].unit)].flags.contains(.writeCacheEnabled) { return true }
-        if commands[row].handler == .writeAndVerify { return true }
-        return commands[row].length > 6 && tasks[slot].cdb[1] & 0x08 != 0
+        if commands[row].handler == .medium(.writeAndVerify) { return true }
+        return commands[row].length > 6 && tasks[slot].cdb[commands[row].flagsByte] & 0x08 != 0
     }
 
     /// `commitWrite` succeeded.
     mutating func committed(_ slot: Int) {
         counters.writtenBytes &+= UInt64(tasks[slot].chunk.count) * 512
-        if commands[Int(tasks[slot].row)].handler == .writeAndVerify {
+        if commands[Int(tasks[slot].row)].handler == .medium(.writeAndVerify) {
             read(slot, tasks[slot].chunk, sequential: false)
         } else {
             chunkWritten(slot)
@@ -71,7 +71,7 @@ extension DeviceServer {
 
     /// BYTCHK of WRITE AND VERIFY (SBC-3 §5.41): what was written is compared with what is read back.
     private func comparesBack(_ slot: Int) -> Bool {
-        commands[Int(tasks[slot].row)].handler == .writeAndVerify && tasks[slot].cdb[1] & 0x02 != 0
+        commands[Int(tasks[slot].row)].handler == .medium(.writeAndVerify) && flags(slot) & 0x02 != 0
     }
 
     /// Pages of a chunk that WRITE AND VERIFY wrote and read back.

@@ -3,7 +3,7 @@ import Primitives
 import SAM
 import SCSIFormats
 
-// The unit's state block: its pointers, its changes, its events.
+// The unit's state block: its pointers and its changes.
 
 extension DeviceServer {
     /// Moves home of a unit (administrative): every nexus learns ASYMMETRIC ACCESS STATE CHANGED. `homeIsMoving` tells
@@ -166,14 +166,24 @@ extension DeviceServer {
         units[unit].lastChange = Int32(place)
     }
 
-    /// Takes a MODE SELECT's change back; false when it is applied already.
+    /// The command in `slot` changes its unit's state block: it waits for the write pointer, and ends when the change
+    /// is committed. Until then it relies on nothing.
+    mutating func changeState(_ slot: Int) {
+        tasks[slot].phase = .changingState
+        tasks[slot].verdict = .done
+        letStateGo(slot)
+        beginPatience(slot)
+        add(StateChange(kind: .command, subject: UInt16(slot)), to: Int(tasks[slot].unit))
+    }
+
+    /// Takes a command's change back; false when it is applied already.
     mutating func withdrawChange(_ slot: Int) -> Bool {
         let unit = Int(tasks[slot].unit)
         var previous: Int32 = -1
         var at = units[unit].firstChange
         while at >= 0 {
             let next = changes[Int(at)].next
-            if changes[Int(at)].kind == .modeSelect, Int(changes[Int(at)].subject) == slot {
+            if changes[Int(at)].kind == .command, Int(changes[Int(at)].subject) == slot {
                 if previous < 0 { units[unit].firstChange = next } else { changes[Int(previous)].next = next }
                 if next < 0 { units[unit].lastChange = previous }
                 changes.giveBack(Int(at))
@@ -193,11 +203,9 @@ extension DeviceServer {
             if block.home == home { return }
             block.home = home
             announce(.asymmetricAccessStateChanged, scope: 0, block, unit)
-        case .modeSelect:
+        case .command:
             let slot = Int(change.subject)
-            let flags = ModeFlags(rawValue: block.modeFlags)
-            block.modeFlags = flags.subtracting(tasks[slot].modeNamed).union(tasks[slot].modeValues).rawValue
-            announce(.modeParametersChanged, scope: 0, block, unit, except: Int(tasks[slot].nexus))
+            tasks[slot].verdict = self.change(slot, block, unit)
         case .taskManagement:
             guard management[Int(change.subject)].function != .clearTaskSet else {
                 announce(.commandsClearedByAnotherInitiator, scope: 1, block, unit)
@@ -209,12 +217,22 @@ extension DeviceServer {
         }
     }
 
-    private mutating func announce(
+    /// Makes a command's change in the draft of its unit's state block, under the write pointer: what it sees there is
+    /// what every command before it on both controllers left. Answers how the command ends once that is committed.
+    private mutating func change(_ slot: Int, _ block: StateBlock, _ unit: Int) -> ChangeVerdict {
+        switch commands[Int(tasks[slot].row)].handler {
+        case .dataOut(let list): return changeByList(slot, list, block, unit)
+        case .plain, .dataIn, .medium: return .done
+        }
+    }
+
+    mutating func announce(
         _ code: AdditionalSenseCode, scope: UInt8, _ block: StateBlock, _ unit: Int, except nexus: Int = -1
     ) {
-        block.append(StateBlock.Event(
-            code: code.code, qualifier: code.qualifier, scope: scope,
-            controller: nexus < 0 ? 0xFF : controller.rawValue, nexus: nexus < 0 ? 0xFFFF : UInt16(nexus)))
+        block.append(
+            StateBlock.Event(
+                code: code.code, qualifier: code.qualifier, scope: scope,
+                controller: nexus < 0 ? 0xFF : controller.rawValue, nexus: nexus < 0 ? 0xFFFF : UInt16(nexus)))
         if code != .commandsClearedByAnotherInitiator { attend(code, unit: unit, except: nexus) }
     }
 
@@ -222,14 +240,14 @@ extension DeviceServer {
     private mutating func finish(_ change: StateChange, _ fault: BlockFault?) {
         switch change.kind {
         case .home: break
-        case .modeSelect:
+        case .command:
             let slot = Int(change.subject)
             if tasks[slot].fate != .none {
                 endWithoutCompletion(slot)
             } else if let fault {
                 fail(slot, fault)
             } else {
-                complete(slot, .good, total: tasks[slot].total)
+                changed(slot)
             }
         case .taskManagement:
             management[Int(change.subject)].commits -= 1
@@ -237,48 +255,12 @@ extension DeviceServer {
         }
     }
 
-    // MARK: Events
-
-    /// Takes over what a state block says, and establishes what this controller's nexuses have not learnt yet.
-    private mutating func learn(_ unit: Int, _ block: StateBlock) {
-        guard block.isValid else { return }
-        units[unit].home = block.home
-        units[unit].flags = ModeFlags(rawValue: block.modeFlags)
-        let number = block.eventNumber
-        let seen = units[unit].seen ?? number
-        units[unit].seen = number
-        if number == seen { return }
-        guard number > seen, number - seen <= UInt64(StateBlock.ringCount) else {
-            // The ring no longer tells what happened: as after a reset.
-            clearTasks(unit, nexus: nil)
-            attend(.powerOnResetOrBusDeviceReset, unit: unit)
-            return
-        }
-        for missing in seen + 1...number {
-            if let event = block.event(missing) { learn(unit, event) }
-        }
-    }
-
-    private mutating func learn(_ unit: Int, _ event: StateBlock.Event) {
-        let code = AdditionalSenseCode(event.code, event.qualifier)
-        let names = event.controller == controller.rawValue
-        if event.scope == 2 {
-            let nexus = Int(event.nexus)
-            guard names, nexus < maxNexuses, nexusTargets[nexus] >= 0 else { return }
-            clearTasks(unit, nexus: nexus)
-            attentions.establish(code, nexus: nexus, unit: unit)
-            return
-        }
-        if event.scope == 1 { clearTasks(unit, nexus: nil) }
-        // TAS is one: each cleared command says so itself, and there is no unit attention for it (SAM-6 §5.14).
-        if code == .commandsClearedByAnotherInitiator { return }
-        attend(code, unit: unit, except: names ? Int(event.nexus) : -1)
-    }
-
-    /// Aborts the commands of a unit, or of one nexus on it, for somebody on the partner.
-    private mutating func clearTasks(_ unit: Int, nexus: Int?) {
-        for slot in 0..<tasks.capacity where tasks[slot].phase != .free && Int(tasks[slot].unit) == unit {
-            if nexus == nil || nexus == Int(tasks[slot].nexus) { abort(slot, .cleared) }
+    /// A command's change is committed: the command ends as the change found.
+    private mutating func changed(_ slot: Int) {
+        switch tasks[slot].verdict {
+        case .done: complete(slot, .good, total: tasks[slot].total)
+        case .refused(let status): complete(slot, status, total: 0)
+        case .failed(let sense): fail(slot, sense, total: tasks[slot].limit)
         }
     }
 }

@@ -27,7 +27,7 @@ struct LogicalUnit {
     /// Sectors in a logical block, as a power of two: 0 or 3.
     var blockShift: UInt64 = 0
     var preferred = ControllerID.a
-    var readOnly = false
+    var profile = UnitProfile()
 
     var pointer = StatePointer.none
     /// Commands that rely on the read-only pointer now.
@@ -63,8 +63,8 @@ struct LogicalUnit {
 /// A change of a state block that waits for the write pointer, or for its commit.
 struct StateChange {
     enum Kind: UInt8 {
-        /// `subject` is the slot of a MODE SELECT.
-        case modeSelect
+        /// `subject` is the slot of a command that changes shared state; `DeviceServer.change` makes the change.
+        case command
         /// `subject` is the place of a task management request.
         case taskManagement
         /// `subject` is the controller's raw value.

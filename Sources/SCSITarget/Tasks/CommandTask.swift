@@ -38,8 +38,16 @@ enum TaskResume: UInt8 {
     case commit
     /// The received piece of a VERIFY is compared.
     case compare
-    /// The received mode parameter list is looked at.
-    case modeList
+    /// The received parameter list is looked at.
+    case list
+}
+
+/// How a command ends whose change of the state block is committed.
+enum ChangeVerdict {
+    case done
+    /// With another status than GOOD: RESERVATION CONFLICT.
+    case refused(Status)
+    case failed(SenseData)
 }
 
 /// How a command that will not complete normally ends.
@@ -100,6 +108,8 @@ struct CommandTask {
     /// What MODE SELECT will change.
     var modeNamed = ModeFlags(rawValue: 0)
     var modeValues = ModeFlags(rawValue: 0)
+    /// What its change of the state block came to.
+    var verdict = ChangeVerdict.done
 
     init() {}
 

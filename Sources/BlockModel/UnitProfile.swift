@@ -1,0 +1,19 @@
+/// What a unit is beside its capacity and block length: settings of the configuration, the same on both controllers,
+/// fixed while the array runs. The device server reports and obeys them, Memory obeys what concerns storage.
+package struct UnitProfile: Hashable, Sendable {
+    /// LOGICAL BLOCKS PER PHYSICAL BLOCK EXPONENT (READ CAPACITY (16), SBC-4 §5.22.2): 3 for 512e, else 0.
+    package var physicalExponent: UInt8 = 0
+    /// RMB of INQUIRY: the medium can be loaded, ejected, and kept from being removed.
+    package var removable = false
+    /// Every command that writes is refused (WRITE PROTECTED).
+    package var readOnly = false
+    /// Resources are taken when blocks are first written, and given back by UNMAP (SBC-4 §4.7.3).
+    package var thin = false
+    /// The longest write that is all-or-nothing by WRITE ATOMIC, in bytes; 0: there is no such command.
+    package var atomicBytes: UInt32 = 0
+    /// Type of T10 protection information (SBC-4 §4.21): 0 none, 1, or 3.
+    package var protectionType: UInt8 = 0
+    /// VERSION of INQUIRY: 05h (SPC-3) or 06h (SPC-4).
+    package var version: UInt8 = 0x06
+    package init() {}
+}

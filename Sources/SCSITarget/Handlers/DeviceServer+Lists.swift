@@ -1,0 +1,63 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// Commands with a parameter list: what they share until the list is here.
+
+extension DeviceServer {
+    /// Asks for the list, unless its CDB is wrong or it has no bytes (which is no error, SPC-4 §4.2.5.5).
+    mutating func startList(_ slot: Int) {
+        let row = Int(tasks[slot].row)
+        let length = commands[row].lengthValue(tasks[slot].cdb)
+        guard case .dataOut(let list) = commands[row].handler else { return }
+        if let sense = check(slot, list) {
+            fail(slot, sense)
+            return
+        }
+        guard length <= UInt32(DeviceServerLimits.parameterListBytes) else {
+            fail(slot, .invalidField(inCDB: Int(commands[row].lengthField.byte)))
+            return
+        }
+        if length == 0 {
+            complete(slot, .good, total: 0)
+            return
+        }
+        tasks[slot].total = length
+        tasks[slot].limit = min(length, tasks[slot].dataOutLength)
+        guard tasks[slot].limit > 0 else {
+            fail(slot, SenseData(.illegalRequest, .parameterListLengthError))
+            return
+        }
+        tasks[slot].phase = .receiving
+        letStateGo(slot)
+        transport.append(
+            .receiveDataOut(
+                tasks[slot].handle, run: PageRun(parameter: Frames.parameter(slot), count: Int(tasks[slot].limit)),
+                bufferOffset: 0))
+    }
+
+    /// What is wrong with the CDB before its list is asked for.
+    private func check(_ slot: Int, _ list: ParameterList) -> SenseData? {
+        switch list {
+        case .modeSelect: checkModeSelect(slot)
+        }
+    }
+
+    /// The list is in the command's parameter page (`limit` bytes), and the state pointer is here.
+    mutating func listReceived(_ slot: Int) {
+        guard case .dataOut(let list) = commands[Int(tasks[slot].row)].handler else { return }
+        switch list {
+        case .modeSelect: modeListReceived(slot)
+        }
+    }
+
+    /// What a command with a list changes in its unit's state block.
+    mutating func changeByList(_ slot: Int, _ list: ParameterList, _ block: StateBlock, _ unit: Int) -> ChangeVerdict {
+        switch list {
+        case .modeSelect:
+            applyModeSelect(slot, block, unit)
+            return .done
+        }
+    }
+}
