@@ -53,15 +53,43 @@ package enum BlockFault: UInt8, Sendable {
     case notServing
 }
 
+/// What a commit does with what was in the extent before.
+@usableFromInline
+package enum CommitMode: UInt8, Sendable {
+    /// The new data take its place.
+    case replace
+    /// It must equal the compare data in the scratch pages (COMPARE AND WRITE); else nothing is written, and
+    /// `miscompared` is the answer.
+    case compare
+    /// What is written is new data OR old data (ORWRITE).
+    case or
+}
+
+/// How a write is committed.
+@usableFromInline
+package struct CommitOptions: Equatable, Sendable {
+    /// FUA, WCE=0 or another reason to answer only after the device has it and was flushed.
+    @usableFromInline package var durable: Bool
+    @usableFromInline package var mode: CommitMode
+    /// All pages of the extent become the new version at once, for readers and through any failure that the memory
+    /// outlives.
+    @usableFromInline package var isAtomic: Bool
+    @inlinable package init(durable: Bool, mode: CommitMode = .replace, isAtomic: Bool = false) {
+        self.durable = durable
+        self.mode = mode
+        self.isAtomic = isAtomic
+    }
+}
+
 @usableFromInline
 package enum BlockRequest {
     /// Pages of an extent for reading. `sequential`: the stream detector's hint that what follows will be wanted.
     case read(BlockToken, UnitIndex, BlockExtent, sequential: Bool)
-    /// Fresh page frames for host data of an extent.
-    case prepareWrite(BlockToken, UnitIndex, BlockExtent)
-    /// All host data is in the pages: lock, seal, mirror. `durable`: FUA, WCE=0 or another reason to answer only
-    /// after the device has it and was flushed.
-    case commitWrite(BlockToken, durable: Bool)
+    /// Fresh page frames for host data of an extent. With `scratch` the page list goes on with as many pages again, for
+    /// compare data; the extent then touches at most half of `PageSize.operationPages`.
+    case prepareWrite(BlockToken, UnitIndex, BlockExtent, scratch: Bool)
+    /// All host data is in the pages: lock, seal, mirror.
+    case commitWrite(BlockToken, CommitOptions)
     /// The user is done with the pages, or does not want the operation any more.
     case release(BlockToken)
     /// SYNCHRONIZE CACHE: every dirty page of the extent, on both controllers, then a flush. `count` 0: to the end.
@@ -81,6 +109,8 @@ package enum BlockRequest {
 package enum BlockResponse {
     /// The pages of a `read` or `prepareWrite`: `run` begins at the extent's first byte.
     case pagesReady(BlockToken, PageRun)
+    /// The operation is over without effect: the byte at `offset` of the extent is the first that differs.
+    case miscompared(BlockToken, offset: UInt32)
     /// The operation is over; nil is success.
     case completed(BlockToken, BlockFault?)
     /// The read-only pointer, and the frame that holds the state block's content while it lasts.

@@ -162,6 +162,7 @@ extension Controller {
         case .copy(let frame, let slot, let methods):
             copy.copy(frame, to: slot, dma: methods.dma, messaging: methods.messaging, dmaFirst: methods.dmaFirst)
         case .clear(let slot): effects.append(.clear(slot: slot))
+        case .settle(let slot): effects.append(.settle(slot: slot))
         case .report(let report): pair.handle(.report(report), at: now)
         case .tornFrame(let frame, let unit): log(.tornFrame, UInt64(frame.raw), UInt64(unit.raw))
         case .deviceFault(let device, let fault): log(.deviceFault, UInt64(device.raw), UInt64(fault.rawValue))

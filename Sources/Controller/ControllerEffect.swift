@@ -27,6 +27,8 @@ package enum ControllerEffect {
     case place(WindowPlacement)
     /// Open (unseal) the header of a frame of the partner's mirror area.
     case clear(slot: UInt32)
+    /// Settle the header of a frame of the partner's mirror area: it no longer depends on its group.
+    case settle(slot: UInt32)
 
     // The witness and the partner.
     case witnessRead

@@ -146,7 +146,7 @@ package struct CopyEngine: ~Copyable {
     package mutating func takeMessage(_ frame: FrameIndex) -> PagingMessage? {
         guard copies[Int(frame.raw)].method == .messaging else { return nil }
         // A page that was superseded while its copy for a joiner had no answer needs none any more.
-        guard let header = FrameHeader(sealed: region + layout.header(Int(frame.raw))) else {
+        guard let header = FrameHeader(placed: region + layout.header(Int(frame.raw))) else {
             finish(frame)
             return nil
         }
@@ -161,7 +161,7 @@ package struct CopyEngine: ~Copyable {
         message.version = header.version
         message.validMask = header.validMask
         message.dirtyMask = header.dirtyMask
-        message.groupSize = header.groupSize
+        message.groupSize = header.role == .standing ? 1 : header.groupSize
         message.groupCounter = header.groupCounter
         message.checksum = header.checksum
         message.dataLength = UInt32(PageSize.bytes)

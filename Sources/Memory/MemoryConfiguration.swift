@@ -67,6 +67,8 @@ package enum MemoryEffect {
     case copy(frame: FrameIndex, slot: UInt32, methods: CopyPreference)
     /// Open the header of a slot of the partner's mirror area through the window.
     case clear(slot: UInt32)
+    /// Settle the header of a slot of the partner's mirror area through the window: its group is complete.
+    case settle(slot: UInt32)
     case report(MembershipReport)
     /// A torn or corrupt frame was found, with its index and unit; it was not used.
     case tornFrame(FrameIndex, UnitIndex)

@@ -64,6 +64,8 @@ package struct MemoryEngine: ~Copyable {
     var nextRequest: UInt32 = 1
     /// Messages about blocks and mirror slots that the partner has not answered, oldest first; it answers in order.
     var unanswered = Queue<PagingMessage>(capacity: 256, limit: MemoryLimits.unanswered)
+    /// Mirror slots of group members that came by message and wait for their leader, oldest first.
+    var recentMembers = Queue<UInt32>(capacity: PageSize.operationPages)
     /// Requests of the partner to clean a range, not answered yet.
     var cleanRequests = Queue<PagingMessage>(capacity: 16)
     private let pinned = Pinned()
@@ -130,10 +132,10 @@ package struct MemoryEngine: ~Copyable {
         switch request {
         case .read(let token, let unit, let extent, let sequential):
             beginRead(Int(token.slot), unit, extent, sequential)
-        case .prepareWrite(let token, let unit, let extent):
-            beginWrite(Int(token.slot), unit, extent)
-        case .commitWrite(let token, let durable):
-            commit(Int(token.slot), durable: durable)
+        case .prepareWrite(let token, let unit, let extent, let scratch):
+            beginWrite(Int(token.slot), unit, extent, scratch: scratch)
+        case .commitWrite(let token, let options):
+            commit(Int(token.slot), options)
         case .release(let token):
             release(Int(token.slot))
         case .synchronize(let token, let unit, let extent):

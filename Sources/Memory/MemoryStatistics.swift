@@ -9,6 +9,8 @@ package struct MemoryStatistics: Sendable {
     package var destagedBytes: UInt64 = 0
     package var flushes: UInt64 = 0
     package var tornFrames: UInt64 = 0
+    /// Members of groups that never got their leader: found and not used.
+    package var abandonedMembers: UInt64 = 0
     package var evictions: UInt64 = 0
     package var pointersGranted: UInt64 = 0
     package var pointersRecalled: UInt64 = 0

@@ -126,10 +126,24 @@ package struct Superblock: Equatable, Sendable {
 /// holds a tag and the CRC32C of the rest: a reader sees a whole header or none. Only frames whose content must
 /// survive (dirty, or mirrored for the partner) are sealed; a clean page's header is open, so a restart forgets it.
 ///
+/// A write of several pages that is all-or-nothing is a *group*: its members are sealed first, each with a tag that
+/// says that it counts only beside its leader; the leader's seal, last, makes all of them count at once. Then every
+/// one is settled: its tag becomes that of a page of its own, and any of them may go before the others.
+///
 ///      0 seal   8 epoch  12 controller  16 counter   24 GUID high  32 GUID low   40 unit  42 kind  43 valid mask
 ///     44 dirty mask  46 group size   48 page   56 data CRC32C   64 group counter   72 mirror slot   80 spare
 package struct FrameHeader: Equatable, Sendable {
     package enum Kind: UInt8, Sendable { case data = 1, state = 2 }
+    /// What a seal says of the frame's group.
+    package enum Role: Sendable {
+        /// It counts by itself.
+        case standing
+        /// It counts, and so do the members that name its counter.
+        case leader
+        /// It counts if the leader of its group is sealed in the same area.
+        case member
+    }
+    package var role = Role.standing
     package var version: PageVersion = .none
     package var guid: GUID = .none
     package var unit: UInt16 = 0
@@ -140,14 +154,30 @@ package struct FrameHeader: Equatable, Sendable {
     package var groupSize: UInt16 = 1
     package var page: UInt64 = 0
     package var checksum: UInt32 = 0
-    /// The counter of the group's first page.
+    /// The counter of the group's leader.
     package var groupCounter: UInt64 = 0
     /// The partner's mirror frame that holds the same version; `UInt32.max` for none.
     package var mirrorSlot: UInt32 = .max
 
     package init() {}
 
-    static var tag: UInt64 { 0x534C_4431 }
+    private static func tag(_ role: Role) -> UInt64 {
+        switch role {
+        case .standing: 0x534C_4431
+        case .leader: 0x534C_444C
+        case .member: 0x534C_4447
+        }
+    }
+
+    /// The role that a header's first word names; nil when it is open or scribbled.
+    package static func role(_ word: UInt64) -> Role? {
+        switch word >> 32 {
+        case tag(.standing): .standing
+        case tag(.leader): .leader
+        case tag(.member): .member
+        default: nil
+        }
+    }
 
     /// Writes everything but the seal and returns the seal, which `seal(_:at:)` stores.
     package func encode(to base: UnsafeMutableRawPointer) -> UInt64 {
@@ -168,12 +198,19 @@ package struct FrameHeader: Equatable, Sendable {
         base.put(little64: groupCounter, 64)
         base.put(little32: mirrorSlot, 72)
         (base + 76).initializeMemory(as: UInt8.self, repeating: 0, count: RegionLayout.headerBytes - 76)
-        return Self.sealWord(base)
+        return Self.sealWord(base, role)
     }
 
     /// The seal that fits the 120 bytes behind it.
-    package static func sealWord(_ base: UnsafeRawPointer) -> UInt64 {
-        tag << 32 | UInt64(Checksum.crc32c(base + 8, RegionLayout.headerBytes - 8))
+    package static func sealWord(_ base: UnsafeRawPointer, _ role: Role) -> UInt64 {
+        tag(role) << 32 | UInt64(Checksum.crc32c(base + 8, RegionLayout.headerBytes - 8))
+    }
+
+    /// The header counts by itself from now on; nothing happens to an open one.
+    package static func settle(at base: UnsafeMutableRawPointer) {
+        let word = SharedWord.load(base)
+        if role(word) == nil { return }
+        SharedWord.store(word & 0xFFFF_FFFF | tag(.standing) << 32, at: base)
     }
 
     /// Seals a header that `encode` wrote.
@@ -182,12 +219,18 @@ package struct FrameHeader: Equatable, Sendable {
     /// Opens the header again: its frame no longer holds anything that must survive.
     package static func open(at base: UnsafeMutableRawPointer) { SharedWord.store(0, at: base) }
 
-    /// Reads a sealed header; nil when it is open, torn or scribbled.
+    /// Reads a sealed header that counts by itself; nil when it is open, torn, scribbled, or a member.
     package init?(sealed base: UnsafeRawPointer) {
+        self.init(placed: base)
+        if role == .member { return nil }
+    }
+
+    /// Reads a whole header of any role; nil when it is open, torn or scribbled.
+    package init?(placed base: UnsafeRawPointer) {
         let word = SharedWord.load(base)
-        guard word >> 32 == Self.tag, word == Self.sealWord(base), let kind = Kind(rawValue: base.byte(42)) else {
-            return nil
-        }
+        guard let role = Self.role(word), word == Self.sealWord(base, role), let kind = Kind(rawValue: base.byte(42))
+        else { return nil }
+        self.role = role
         self.kind = kind
         version = PageVersion(
             epoch: base.little32(8), counter: base.little64(16),
@@ -201,5 +244,33 @@ package struct FrameHeader: Equatable, Sendable {
         checksum = base.little32(56)
         groupCounter = base.little64(64)
         mirrorSlot = base.little32(72)
+    }
+}
+
+extension FrameHeader {
+    /// Whether the leader of a member's group is sealed in the area (own or mirror) that has frame `index`.
+    package static func hasLeader(
+        _ member: FrameHeader, in region: UnsafeRawPointer, _ layout: RegionLayout, ofAreaWith index: Int
+    ) -> Bool {
+        let isMirror = index >= layout.mirrorStart
+        return hasLeader(
+            member, in: region, layout, from: isMirror ? layout.mirrorStart : 0,
+            to: isMirror ? layout.frames : layout.mirrorStart)
+    }
+
+    /// Whether the leader of a member's group is sealed in the frames from `first` up to `end` of a region.
+    package static func hasLeader(
+        _ member: FrameHeader, in region: UnsafeRawPointer, _ layout: RegionLayout, from first: Int, to end: Int
+    ) -> Bool {
+        for index in first..<end {
+            let base = region + layout.header(index)
+            guard role(SharedWord.load(base)) != nil, base.little64(16) == member.groupCounter,
+                let header = FrameHeader(sealed: base)
+            else { continue }
+            if header.version.controller == member.version.controller && header.version.epoch == member.version.epoch {
+                return true
+            }
+        }
+        return false
     }
 }

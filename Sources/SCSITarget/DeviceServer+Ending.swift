@@ -129,6 +129,8 @@ extension DeviceServer {
         guard tasks[slot].phase == .receiving, Int(tasks[slot].row) < commands.count else { return }
         switch commands[Int(tasks[slot].row)].handler {
         case .medium(.verify): resume(slot, .compare)
+        case .medium(.compareAndWrite): compareDataReceived(slot)
+        case .medium(.writeSame): resume(slot, .pattern)
         case .medium: resume(slot, .commit)
         case .dataOut: resume(slot, .list)
         case .dataIn, .plain: break
@@ -143,11 +145,35 @@ extension DeviceServer {
             pagesRead(slot, run)
         case .preparing:
             tasks[slot].holdsPages = true
-            receivePages(slot, run)
+            pagesPrepared(slot, run)
         case .releasing:
             // The answer crossed the release, which then needs no answer of its own.
             endWithoutCompletion(slot)
         case .free, .waiting, .committing, .synchronizing, .sending, .sendingParameters, .receiving, .changingState:
+            break
+        }
+    }
+
+    /// Fresh pages for a command that writes.
+    private mutating func pagesPrepared(_ slot: Int, _ run: PageRun) {
+        switch commands[Int(tasks[slot].row)].handler {
+        case .medium(.compareAndWrite): receiveCompareData(slot, run)
+        case .medium(.writeSame): fillPages(slot, run)
+        case .medium, .dataIn, .dataOut, .plain: receivePages(slot, run)
+        }
+    }
+
+    /// The compare data of a COMPARE AND WRITE differ from the medium at byte `offset` (SBC-4 §5.3).
+    mutating func miscompared(_ slot: Int, offset: UInt32) {
+        switch tasks[slot].phase {
+        case .committing:
+            tasks[slot].holdsPages = false
+            fail(
+                slot, SenseData(.miscompare, .miscompareDuringVerify, information: UInt64(offset)),
+                total: tasks[slot].total)
+        case .releasing: endWithoutCompletion(slot)
+        case .free, .waiting, .reading, .preparing, .synchronizing, .sending, .sendingParameters, .receiving,
+            .changingState:
             break
         }
     }

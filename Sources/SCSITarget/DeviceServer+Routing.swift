@@ -144,7 +144,7 @@ extension DeviceServer {
     private mutating func proceed(_ slot: Int) {
         switch tasks[slot].resume {
         case .start: start(slot)
-        case .nextRead, .commit, .compare, .list:
+        case .nextRead, .commit, .compare, .pattern, .list:
             takeState(slot)
             goOn(slot)
         }
@@ -167,6 +167,7 @@ extension DeviceServer {
         case .nextRead: readNext(slot)
         case .commit: commit(slot)
         case .compare: verifyReceived(slot)
+        case .pattern: patternReceived(slot)
         case .list: listReceived(slot)
         }
     }

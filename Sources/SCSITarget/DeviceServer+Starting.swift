@@ -27,7 +27,7 @@ extension DeviceServer {
             fail(slot, SenseData(.unitAttention, code))
             return
         }
-        guard known else {
+        guard known, exists(Int(index), on: unit) else {
             fail(slot, Self.unknown(index))
             return
         }
@@ -40,6 +40,11 @@ extension DeviceServer {
             return
         }
         perform(slot, commands[Int(index)].handler)
+    }
+
+    /// Whether a row's command exists on a unit: some depend on the unit's profile.
+    @inline(__always) func exists(_ row: Int, on unit: Int) -> Bool {
+        !commands[row].traits.contains(.atomic) || units.pointer(unit).pointee.profile.atomicBytes > 0
     }
 
     /// Sense data of an operation code or service action that is not in the table.
@@ -63,6 +68,10 @@ extension DeviceServer {
         case .medium(.read): startRead(slot)
         case .medium(.write), .medium(.writeAndVerify): startWrite(slot)
         case .medium(.verify): startVerify(slot)
+        case .medium(.orWrite): startWrite(slot)
+        case .medium(.writeAtomic): startAtomicWrite(slot)
+        case .medium(.compareAndWrite): startCompareAndWrite(slot)
+        case .medium(.writeSame): startWriteSame(slot)
         case .medium(.preFetch): startPreFetch(slot)
         case .medium(.synchronizeCache): startSynchronize(slot)
         case .dataIn: sendParameters(slot)

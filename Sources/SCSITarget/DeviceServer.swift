@@ -135,6 +135,10 @@ package struct DeviceServer: ~Copyable {
             guard Int(token.slot) < tasks.capacity else { return }
             completed(Int(token.slot), fault)
             settle(Int(tasks[Int(token.slot)].unit))
+        case .miscompared(let token, let offset):
+            guard Int(token.slot) < tasks.capacity else { return }
+            miscompared(Int(token.slot), offset: offset)
+            settle(Int(tasks[Int(token.slot)].unit))
         case .stateGranted(let unit, let frame): stateGranted(unit, frame)
         case .stateRecalled(let unit): stateRecalled(unit)
         case .stateWritable(let unit, let frame): stateWritable(unit, frame)

@@ -83,6 +83,10 @@ package enum DeviceServerLimits {
     package static var transferBytes: Int { 8 << 20 }
     /// OPTIMAL TRANSFER LENGTH in bytes: one block operation.
     package static var optimalBytes: Int { PageSize.operationPages * PageSize.bytes }
+    /// MAXIMUM COMPARE AND WRITE LENGTH in bytes.
+    package static var compareAndWriteBytes: Int { 64 << 10 }
+    /// MAXIMUM WRITE SAME LENGTH in bytes.
+    package static var writeSameBytes: Int { 128 << 20 }
     /// The longest mode parameter list, in bytes: one parameter page.
     package static var parameterListBytes: Int { PageSize.bytes }
 }

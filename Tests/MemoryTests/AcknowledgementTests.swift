@@ -144,9 +144,9 @@ import Testing
 
         func write(durable: Bool) {
             let extent = BlockExtent(start: 64, count: 8)
-            world.request(.a, .prepareWrite(Self.token, UnitIndex(0), extent))
+            world.request(.a, .prepareWrite(Self.token, UnitIndex(0), extent, scratch: false))
             world.nodes[0].responses.removeAll()
-            world.request(.a, .commitWrite(Self.token, durable: durable))
+            world.request(.a, .commitWrite(Self.token, CommitOptions(durable: durable)))
         }
 
         var isDone: Bool { AcknowledgementTests.hasAnswered(world.nodes[0], Self.token) }

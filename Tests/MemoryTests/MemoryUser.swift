@@ -37,7 +37,7 @@ final class MemoryUser {
     func write(_ id: ControllerID, start: UInt64, count: UInt32, durable: Bool = false) -> Bool {
         let node = world.nodes[Int(id.rawValue)]
         let token = BlockToken(slot: 3)
-        world.request(id, .prepareWrite(token, UnitIndex(0), BlockExtent(start: start, count: count)))
+        world.request(id, .prepareWrite(token, UnitIndex(0), BlockExtent(start: start, count: count), scratch: false))
         guard case .pagesReady(_, let run)? = wait(node, token) else { return false }
         let tag = nextTag
         nextTag = nextTag == 255 ? 1 : nextTag + 1
@@ -47,7 +47,7 @@ final class MemoryUser {
             base.initializeMemory(as: UInt8.self, repeating: tag, count: length)
             position += length
         }
-        world.request(id, .commitWrite(token, durable: durable))
+        world.request(id, .commitWrite(token, CommitOptions(durable: durable)))
         guard case .completed(_, let fault)? = wait(node, token), fault == nil else { return false }
         for sector in start..<(start + UInt64(count)) { expected[Int(sector)] = tag }
         return true

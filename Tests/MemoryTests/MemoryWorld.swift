@@ -132,6 +132,8 @@ final class MemoryWorld {
                 frame, to: slot, dma: methods.dma, messaging: methods.messaging, dmaFirst: methods.dmaFirst)
         case .clear(let slot):
             if isLinked { FrameHeader.open(at: partner.region + partner.layout.header(Int(slot))) }
+        case .settle(let slot):
+            if isLinked { FrameHeader.settle(at: partner.region + partner.layout.header(Int(slot))) }
         case .report(let report): node.reports.append(report)
         case .tornFrame, .deviceFault, .homeChanged: break
         }

@@ -1,3 +1,4 @@
+import BlockModel
 import Foundation
 import SAM
 import SCSIFormats
@@ -30,6 +31,7 @@ import Testing
         if row.traits.contains(.stateless) { traits.append("stateless") }
         if row.traits.contains(.attentionExempt) { traits.append("attention-exempt") }
         if row.traits.contains(.writes) { traits.append("writes") }
+        if row.traits.contains(.atomic) { traits.append("atomic") }
         if row.traits.contains(.pair) { traits.append("pair") }
         if row.traits.contains(.serviceAction) { traits.append("service-action") }
         let length = row.lengthField.width == 0 ? "-" : "\(row.lengthField.byte):\(row.lengthField.width)"
@@ -85,11 +87,13 @@ import Testing
         let single = CommandTable(controllers: 1)
         #expect(pair.find(opcode: 0xA3, serviceAction: 0x0A) < 0xFE)
         #expect(single.find(opcode: 0xA3, serviceAction: 0x0A) == CommandTable.unknownServiceAction)
-        #expect(pair.find(opcode: 0x41, serviceAction: 0) == CommandTable.unknownOpcode)
+        #expect(pair.find(opcode: 0x02, serviceAction: 0) == CommandTable.unknownOpcode)
     }
 
     @Test func everyReservedBitIsRefusedWithAPointerToIt() {
-        let world = World()
+        var profile = UnitProfile()
+        profile.atomicBytes = 65_536
+        let world = World(profile: profile)
         world.login()
         for row in CommandTable.rows {
             for byte in 1..<Int(row.length) {

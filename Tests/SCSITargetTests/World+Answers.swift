@@ -89,14 +89,17 @@ extension World {
             reads.append((extent, sequential))
             begin(Int(token.slot), Int(unit.raw), extent, isWrite: false)
             answerOrHold(request)
-        case .prepareWrite(let token, let unit, let extent):
+        case .prepareWrite(let token, let unit, let extent, let scratch):
             begin(Int(token.slot), Int(unit.raw), extent, isWrite: true)
+            operations[Int(token.slot)]?.hasScratch = scratch
+            precondition(!scratch || extent.pageCount * 2 <= PageSize.operationPages)
             answerOrHold(request)
-        case .commitWrite(let token, let durable):
+        case .commitWrite(let token, let options):
             let slot = Int(token.slot)
             precondition(operations[slot]?.isWrite == true && operations[slot]?.answered == true)
             operations[slot]?.committing = true
-            durables.append(durable)
+            commits.append(options)
+            operations[slot]?.options = options
             answerOrHold(request)
         case .synchronize(let token, let unit, let extent):
             begin(Int(token.slot), Int(unit.raw), extent, isWrite: false, synchronizing: true)
@@ -138,7 +141,7 @@ extension World {
 
     static func slot(of request: BlockRequest) -> Int? {
         switch request {
-        case .read(let token, _, _, _), .prepareWrite(let token, _, _), .commitWrite(let token, _),
+        case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
             .release(let token), .synchronize(let token, _, _):
             Int(token.slot)
         case .wantState, .returnState, .wantStateWrite, .commitState: nil
@@ -159,14 +162,21 @@ extension World {
             server.handle(.completed(token, nil), at: now)
         } else if operation.committing {
             let run = run(of: slot)
-            let bytes = bytes(run)
+            var bytes = bytes(run)
             let start = Int(operation.extent.start) * 512
+            let present = Array(disks[operation.unit][start..<start + bytes.count])
+            if operation.options.mode == .compare, let offset = firstDifference(slot, run, present) {
+                end(slot)
+                server.handle(.miscompared(token, offset: UInt32(offset)), at: now)
+                return
+            }
+            if operation.options.mode == .or { for index in bytes.indices { bytes[index] |= present[index] } }
             disks[operation.unit].replaceSubrange(start..<start + bytes.count, with: bytes)
             if spoilsWrites { disks[operation.unit][start + bytes.count - 1] ^= 0x10 }
             end(slot)
             server.handle(.completed(token, nil), at: now)
         } else {
-            for index in 0..<operation.extent.pageCount {
+            for index in 0..<operation.extent.pageCount * (operation.hasScratch ? 2 : 1) {
                 let frame = freeFrames.removeLast()
                 operations[slot]?.frames.append(frame)
                 lists[slot][index] = FrameIndex(frame)
@@ -179,6 +189,13 @@ extension World {
             }
             server.handle(.pagesReady(token, run), at: now)
         }
+    }
+
+    /// Where the compare data in the scratch pages differ from the medium.
+    private func firstDifference(_ slot: Int, _ run: PageRun, _ present: [UInt8]) -> Int? {
+        let pages = operations[slot]?.extent.pageCount ?? 0
+        let scratch = PageRun(list: slot, offset: Int(run.offset) + pages * 4096, count: present.count)
+        return zip(bytes(scratch), present).enumerated().first { $0.element.0 != $0.element.1 }?.offset
     }
 
     private func run(of slot: Int) -> PageRun {

@@ -36,6 +36,8 @@ final class World {
         var isWrite: Bool
         var committing: Bool
         var synchronizing = false
+        var hasScratch = false
+        var options = CommitOptions(durable: false)
     }
     struct Held { var slot: Int; var request: BlockRequest }
 
@@ -58,7 +60,8 @@ final class World {
     var nextSlot = 0
     var requests: [String] = []
     var reads: [(BlockExtent, Bool)] = []
-    var durables: [Bool] = []
+    var commits: [CommitOptions] = []
+    var durables: [Bool] { commits.map(\.durable) }
 
     var holdBlocks = false
     var holdTransport = false

@@ -11,6 +11,7 @@ import Testing
         var options = SimulationOptions(seed: seed)
         options.faults = faults
         options.lie = planted
+        options.atomics = false
         return simulate(options) { ReferenceTarget($0, bug: bug) }
     }
 

@@ -11,6 +11,7 @@ package struct MemoryEffects: ~Copyable {
         case message
         case copy(frame: FrameIndex, slot: UInt32, methods: CopyPreference)
         case clear(slot: UInt32)
+        case settle(slot: UInt32)
         case report(MembershipReport)
         case tornFrame(FrameIndex, UnitIndex)
         case deviceFault(DeviceIndex, BlockFault)
@@ -34,6 +35,7 @@ package struct MemoryEffects: ~Copyable {
         case .storage(let request): entries.append(.storage(request))
         case .copy(let frame, let slot, let methods): copy(frame, slot, methods)
         case .clear(let slot): clear(slot)
+        case .settle(let slot): entries.append(.settle(slot: slot))
         case .report(let report): entries.append(.report(report))
         case .tornFrame(let frame, let unit): entries.append(.tornFrame(frame, unit))
         case .deviceFault(let device, let fault): entries.append(.deviceFault(device, fault))
@@ -68,6 +70,7 @@ package struct MemoryEffects: ~Copyable {
         case .storage(let request): return .storage(request)
         case .copy(let frame, let slot, let methods): return .copy(frame: frame, slot: slot, methods: methods)
         case .clear(let slot): return .clear(slot: slot)
+        case .settle(let slot): return .settle(slot: slot)
         case .report(let report): return .report(report)
         case .tornFrame(let frame, let unit): return .tornFrame(frame, unit)
         case .deviceFault(let device, let fault): return .deviceFault(device, fault)

@@ -55,7 +55,11 @@ extension MemoryEngine {
         case .window(let open):
             let wasOpen = membership.isWindowOpen
             membership.isWindowOpen = open
-            if wasOpen && !open && isMirroring { releaseFreeSlots() }
+            if wasOpen && !open && isMirroring {
+                // Settled first: a leader may be among what is released.
+                sendSettle()
+                releaseFreeSlots()
+            }
         }
         run()
     }

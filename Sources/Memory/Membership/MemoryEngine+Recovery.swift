@@ -20,6 +20,7 @@ extension MemoryEngine {
 
     /// Sealed frames of the own area are the dirty pages of their versions again.
     private mutating func adoptOwnArea() {
+        settleMembers(from: 0, to: layout.mirrorStart)
         for index in 0..<layout.mirrorStart { _ = adopt(index) }
         pool.rebuildFreeList()
     }
@@ -28,6 +29,7 @@ extension MemoryEngine {
     mutating func adoptMirrorArea() -> Int {
         var count = 0
         if Planted.isOn(.skipAdoption) { return 0 }
+        settleMembers(from: layout.mirrorStart, to: layout.frames)
         for index in layout.mirrorStart..<layout.frames where pool.records[index].state == .free {
             if adopt(index) { count += 1 }
         }
@@ -120,7 +122,7 @@ extension MemoryEngine {
             record.pointee.dirtySince = from.dirtySince
             record.pointee.state = .current
             pages[slot].current = own
-            sealHeader(own, block: Int(UInt32.max), groupSize: 1, groupCounter: from.version.counter)
+            sealHeader(own, block: Int(UInt32.max), groupCounter: from.version.counter)
             dirty.append(own, in: pool.records)
             retire(adopted)
             place = own
@@ -134,7 +136,9 @@ extension MemoryEngine {
         var count = 0
         for index in 0..<other.frames {
             let headerBase = base + other.header(index)
-            guard SharedWord.load(headerBase) != 0, let header = FrameHeader(sealed: headerBase) else { continue }
+            guard SharedWord.load(headerBase) != 0, let header = FrameHeader(placed: headerBase),
+                header.role != .member || FrameHeader.hasLeader(header, in: base, other, ofAreaWith: index)
+            else { continue }
             let data = UnsafeRawPointer(base + other.frame(index))
             guard Checksum.crc32c(data, PageSize.bytes) == header.checksum, let frame = takeFrame() else {
                 statistics.tornFrames += 1
@@ -143,6 +147,7 @@ extension MemoryEngine {
             frames.pointer(frame).copyMemory(from: data, byteCount: PageSize.bytes)
             var copy = header
             copy.mirrorSlot = .max
+            copy.role = .standing
             let place = region + layout.header(Int(frame.raw))
             FrameHeader.open(at: place)
             FrameHeader.seal(copy.encode(to: place), at: place)

@@ -60,25 +60,35 @@ extension MemoryEngine {
 
     /// An operation that was let go before it had an effect.
     mutating func abandonWrite(_ id: Int) {
+        undoWrite(id)
+        responses.append(.completed(BlockToken(slot: id), .aborted))
+    }
+
+    /// Ends a write that was not sealed: its locks and frames are free again.
+    mutating func undoWrite(_ id: Int) {
         let op = operations + id
         let locked = op.pointee.phase == .page ? op.pointee.progress : 0
         if op.pointee.phase == .frames {
             dropFilling(id, count: op.pointee.progress)
         } else {
-            for index in 0..<locked {
-                guard let slot = pages.find(pageKey(id, index)), pages[slot].writer == UInt32(id) else { continue }
-                pages[slot].writer = .max
-                pageChanged(slot)
-            }
+            unlockPages(id, count: locked)
             dropFilling(id)
         }
         end(id)
-        responses.append(.completed(BlockToken(slot: id), .aborted))
+    }
+
+    /// Gives back the locks of the operation's first pages.
+    mutating func unlockPages(_ id: Int, count: Int) {
+        for index in 0..<count {
+            guard let slot = pages.find(pageKey(id, index)), pages[slot].writer == UInt32(id) else { continue }
+            pages[slot].writer = .max
+            pageChanged(slot)
+        }
     }
 
     /// Gives back frames that were lent for host data.
     mutating func dropFilling(_ id: Int, count: Int? = nil) {
-        for index in 0..<(count ?? operations[id].pageCount) { pool.free(lists[id][index]) }
+        for index in 0..<(count ?? operations[id].frameCount) { pool.free(lists[id][index]) }
         wakeForFrames()
     }
 }

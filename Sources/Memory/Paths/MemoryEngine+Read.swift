@@ -23,13 +23,14 @@ extension MemoryEngine {
         op.pointee.extent = extent
         op.pointee.firstPage = extent.firstPage
         op.pointee.pageCount = extent.pageCount
+        op.pointee.frameCount = op.pointee.pageCount
         op.pointee.row = (units + Int(unit.raw)).pointee.row(forSectors: extent.count)
     }
 
     /// Counts the operation's pages against the frames; false when it has to wait its turn.
     @inline(__always) mutating func admit(_ id: Int) -> Bool {
         if operations[id].isAdmitted { return true }
-        let pages = operations[id].pageCount
+        let pages = operations[id].frameCount
         guard admittedPages + pages <= pool.ownCount / 4 * 3 else { return false }
         admittedPages += pages
         operations[id].isAdmitted = true
@@ -39,7 +40,7 @@ extension MemoryEngine {
     /// The operation is over: its slot is the user's again. Whoever waited for what it held may go on.
     mutating func end(_ id: Int) {
         let op = operations + id
-        if op.pointee.isAdmitted { admittedPages -= op.pointee.pageCount }
+        if op.pointee.isAdmitted { admittedPages -= op.pointee.frameCount }
         if op.pointee.reserved > 0 { slots.unreserve(op.pointee.reserved) }
         let usedPointers = op.pointee.usesPointers
         // The rest is set when the slot is used anew.
@@ -61,6 +62,9 @@ extension MemoryEngine {
             return
         }
         guard takePointers(id, .shared) else { return }
+        let published = (units + Int(op.pointee.unit.raw)).pointee.groupsPublished
+        if op.pointee.progress > 0, op.pointee.groupsSeen != published, !Planted.isOn(.mixedRead) { unpinRead(id) }
+        op.pointee.groupsSeen = published
         while op.pointee.progress < op.pointee.pageCount {
             guard readPage(id, op.pointee.progress) else { return }
             op.pointee.progress += 1

@@ -114,7 +114,7 @@ extension MemoryEngine {
         record.pointee.slot = old.slot
         record.pointee.isWritten = old.isWritten
         record.pointee.writtenMark = old.writtenMark
-        sealHeader(frame, block: Int(pages[slot].block), groupSize: 1, groupCounter: old.version.counter)
+        sealHeader(frame, block: Int(pages[slot].block), groupCounter: old.version.counter)
         if old.isWritten {
             devices[Int(device(of: key).raw)].written.replace(older, by: frame, in: pool.records)
         } else {

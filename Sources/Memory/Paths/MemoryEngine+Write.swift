@@ -5,16 +5,20 @@ import Primitives
 // The way of a write: frames for the host's data; then, when the data is there: space at the partner, pointer, page
 // locks, seal, mirror, and (by the acknowledgement table) device and flush; then the version is readable and answered.
 extension MemoryEngine {
-    mutating func beginWrite(_ id: Int, _ unit: UnitIndex, _ extent: BlockExtent) {
+    mutating func beginWrite(_ id: Int, _ unit: UnitIndex, _ extent: BlockExtent, scratch: Bool) {
         start(id, .write, unit, extent)
+        if scratch { operations[id].frameCount *= 2 }
+        precondition(operations[id].frameCount <= PageSize.operationPages, "a write with more frames than a page list")
         pages.expect(PageKey.data(unit, extent.firstPage))
         if runnable.isEmpty { lendFrames(id) } else { runnable.append(UInt32(id)) }
     }
 
     /// All host data is in the frames.
-    mutating func commit(_ id: Int, durable: Bool) {
+    mutating func commit(_ id: Int, _ options: CommitOptions) {
         precondition(operations[id].kind == .write && operations[id].phase == .lent, "commit of a write not lent")
-        operations[id].durable = durable
+        operations[id].durable = options.durable
+        operations[id].mode = options.mode
+        operations[id].isGroup = options.isAtomic && operations[id].pageCount > 1
         operations[id].phase = .space
         if runnable.isEmpty { advanceCommit(id) } else { runnable.append(UInt32(id)) }
     }
@@ -38,7 +42,7 @@ extension MemoryEngine {
             waitingForFrames.append(UInt32(id))
             return
         }
-        while op.pointee.progress < op.pointee.pageCount {
+        while op.pointee.progress < op.pointee.frameCount {
             guard let frame = takeFrame() else {
                 waitingForFrames.append(UInt32(id))
                 return
@@ -71,6 +75,7 @@ extension MemoryEngine {
             guard lockPage(id, op.pointee.progress) else { return }
             op.pointee.progress += 1
         }
+        if op.pointee.mode == .compare, !compares(id) { return }
         seal(id)
     }
 
@@ -95,6 +100,7 @@ extension MemoryEngine {
             wait(id, onPage: slot)
             return false
         }
+        guard op.pointee.mode == .replace || hasContent(id, index, slot) else { return false }
         pages[slot].writer = UInt32(id)
         pageSlots[id * PageSize.operationPages + index] = UInt32(slot)
         let older = pages[slot].current
@@ -120,85 +126,19 @@ extension MemoryEngine {
             ? PageKey.state(op.pointee.unit) : PageKey.data(op.pointee.unit, op.pointee.firstPage + UInt64(index))
     }
 
-    /// All locks are held: one version a page, sealed here, and copies for the partner.
-    private mutating func seal(_ id: Int) {
-        let op = operations + id
-        op.pointee.isSealed = true
-        op.pointee.outstanding = 0
-        op.pointee.phase = .mirror
-        let mirror = op.pointee.reserved > 0
-        let namesBlocks = mirror && copiesByMessage(copyPreference(op.pointee.unit, op.pointee.row))
-        for index in 0..<op.pointee.pageCount {
-            let frame = frame(id, index)
-            sealPage(id, index, frame)
-            if Planted.isOn(.acknowledgeBeforeMirror) && op.pointee.kind != .stateWrite { continue }
-            if Planted.isOn(.forgetState) && op.pointee.kind == .stateWrite { continue }
-            guard mirror else { continue }
-            guard let slot = slots.take() else { preconditionFailure("a slot that was set aside is not there") }
-            if namesBlocks { announceBlock(pages[lockedPage(id, index, pageKey(id, index))].block) }
-            op.pointee.reserved -= 1
-            pool[frame].pointee.slot = slot
-            op.pointee.outstanding += 1
-            effects.copy(frame, slot, copyPreference(op.pointee.unit, op.pointee.row))
-        }
-        if op.pointee.outstanding == 0 { mirrored(id) }
-    }
-
-    private mutating func sealPage(_ id: Int, _ index: Int, _ frame: FrameIndex) {
-        let key = pageKey(id, index)
-        let slot = lockedPage(id, index, key)
-        let isState = operations[id].kind == .stateWrite
-        let mask = isState ? PageSize.fullMask : (operations + id).pointee.mask(of: index)
-        let record = pool[frame]
-        record.pointee.key = key
-        record.pointee.validMask = mask
-        record.pointee.dirtyMask = mask
-        record.pointee.state = .pending
-        record.pointee.operation = UInt32(id)
-        record.pointee.version = nextVersion()
-        let older = pages[slot].current
-        if older != .none && mask != PageSize.fullMask {
-            let old = pool[older].pointee
-            copySectors(from: older, to: frame, mask: old.validMask & ~mask)
-            record.pointee.validMask = old.validMask | mask
-            record.pointee.dirtyMask = old.dirtyMask | mask
-        }
-        sealHeader(frame, block: Int(pages[slot].block), groupSize: 1, groupCounter: lamport)
-    }
-
-    /// Writes and seals the persistent header of a frame from its record.
-    func sealHeader(_ frame: FrameIndex, block: Int, groupSize: UInt16, groupCounter: UInt64) {
-        let record = pool[frame]
-        let key = record.pointee.key
-        var header = FrameHeader()
-        header.version = record.pointee.version
-        header.guid = block == Int(UInt32.max) ? .none : blocks[block].guid
-        header.unit = PageKey.unit(key).raw
-        header.kind = PageKey.isState(key) ? .state : .data
-        header.validMask = record.pointee.validMask
-        header.dirtyMask = record.pointee.dirtyMask
-        header.groupSize = groupSize
-        header.page = PageKey.page(key)
-        header.checksum = Checksum.crc32c(frames.pointer(frame), PageSize.bytes)
-        header.groupCounter = groupCounter
-        header.mirrorSlot = record.pointee.slot
-        let base = region + layout.header(Int(frame.raw))
-        FrameHeader.open(at: base)
-        FrameHeader.seal(header.encode(to: base), at: base)
-    }
-
     /// A copy at the partner is complete.
     mutating func copyEnded(_ frame: FrameIndex) {
         let record = pool[frame]
         guard record.pointee.state == .pending, record.pointee.operation != .max else { return catchUpCopied(frame) }
         let id = Int(record.pointee.operation)
         operations[id].outstanding -= 1
-        if operations[id].outstanding == 0 && operations[id].phase == .mirror { mirrored(id) }
+        if operations[id].outstanding == 0 && operations[id].phase == .mirror { copiesEnded(id) }
     }
 
     /// Both memories hold the version (or there is one memory): acknowledge, or write through first.
     mutating func mirrored(_ id: Int) {
         let op = operations + id
+        if op.pointee.isGroup { settleGroup(id) }
         let row = UInt8(1) << op.pointee.row
         let unit = units + Int(op.pointee.unit.raw)
         let bothHold = condition.paired && unit.pointee.mirrorsBack & row != 0
@@ -267,6 +207,7 @@ extension MemoryEngine {
             return mirrored(id)
         }
         for index in 0..<op.pointee.pageCount { publish(frame(id, index), id, index) }
+        if op.pointee.wasGroup { (units + Int(op.pointee.unit.raw)).pointee.groupsPublished &+= 1 }
         let kind = op.pointee.kind
         let unit = op.pointee.unit
         let fault = op.pointee.fault

@@ -143,7 +143,7 @@ extension MemoryEngine {
         else { return reply(&answer, .denied) }
         guard Checksum.crc32c(data, PageSize.bytes) == message.checksum else { return reply(&answer, .unknown) }
         let base = region + layout.header(slot)
-        if let present = FrameHeader(sealed: base), present.version >= message.version {
+        if let present = FrameHeader(placed: base), present.version >= message.version {
             answer.version = present.version
             return reply(&answer, .done)
         }
@@ -160,7 +160,15 @@ extension MemoryEngine {
         header.page = message.firstPage
         header.checksum = message.checksum
         header.groupCounter = message.groupCounter
+        if message.groupSize > 1 {
+            header.role = message.version.counter == message.groupCounter ? .leader : .member
+        }
         FrameHeader.seal(header.encode(to: base), at: base)
+        if header.role == .leader { settleMembers(of: header) }
+        if header.role == .member {
+            if recentMembers.count == PageSize.operationPages { _ = recentMembers.popFirst() }
+            recentMembers.append(message.slot)
+        }
         partnerBlocks.hold(message.guid, at: slot - layout.mirrorStart)
         raiseLamport(to: message.version.counter)
         reply(&answer, .done)
@@ -176,6 +184,7 @@ extension MemoryEngine {
         let first = Int(message.slot)
         let count = Int(message.pageCount)
         guard first >= layout.mirrorStart, count <= layout.mirrorFrames, first + count <= layout.frames else { return }
+        if count == 0 { settleMirroredGroups() }
         for slot in first..<(first + count) where pool.records[slot].state == .free {
             FrameHeader.open(at: region + layout.header(slot))
             partnerBlocks.drop(at: slot - layout.mirrorStart)

@@ -53,6 +53,8 @@ struct UnitState {
     /// A move is wanted, and hosts are still served until little is left to be cleaned, or until `moveBy`.
     var isPreparingMove = false
     var moveBy = Instant.zero
+    /// Groups published so far: a read that saw pages of before and after one looks again.
+    var groupsPublished: UInt64 = 0
     /// The new home has not confirmed yet.
     var isHandingOver = false
 

@@ -37,6 +37,8 @@ struct Operation {
     var extent = BlockExtent(start: 0, count: 0)
     var firstPage: UInt64 = 0
     var pageCount = 0
+    /// Frames that the user has or will have: `pageCount`, or twice that with scratch pages.
+    var frameCount = 0
     /// Pages done in the present phase.
     var progress = 0
     /// Copies or transfers that have not answered.
@@ -44,6 +46,15 @@ struct Operation {
     /// Slots of the partner's mirror area set aside for it.
     var reserved = 0
     var durable = false
+    var mode = CommitMode.replace
+    /// Its pages are one group that is not settled yet …
+    var isGroup = false
+    /// … or one that is.
+    var wasGroup = false
+    /// The group's leader has gone to the partner.
+    var hasLeaderSent = false
+    /// Of a read: the groups that its unit had published when it pinned its first page.
+    var groupsSeen: UInt64 = 0
     /// The user let go before the answer.
     var isReleased = false
     var isSequential = false

@@ -32,7 +32,8 @@ extension MemoryFile {
                 // What cannot be read cannot be called clean.
                 if pread(fd, base, bytes, layout.header(first)) != bytes { return true }
                 for index in 0..<count {
-                    let header = FrameHeader(sealed: base + index * RegionLayout.headerBytes)
+                    // A member of a group counts as well: its leader may be there.
+                    let header = FrameHeader(placed: base + index * RegionLayout.headerBytes)
                     if let header, header.dirtyMask != 0 { return true }
                 }
             }

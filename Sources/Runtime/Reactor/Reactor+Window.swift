@@ -187,9 +187,9 @@ extension Reactor where Engine: ~Copyable {
         }
     }
 
-    /// Opens a header in the partner's memory. A memory whose word is not ours is not touched: the engine learns that
-    /// the window is closed, and uses messages.
-    mutating func clear(_ slot: UInt32) {
+    /// Opens or settles a header in the partner's memory. A memory whose word is not ours is not touched: the engine
+    /// learns that the window is closed, and uses messages.
+    mutating func touch(_ slot: UInt32, settles: Bool) {
         if window == nil { return }
         // In their order: a page that is placed and then cleared must end up cleared.
         sealPlacements()
@@ -199,7 +199,7 @@ extension Reactor where Engine: ~Copyable {
         }
         switch window {
         case .some(let window):
-            window.clear(slot: slot)
+            if settles { window.settle(slot: slot) } else { window.clear(slot: slot) }
             windowState.hasCleared = true
         case .none: break
         }

@@ -76,7 +76,13 @@ package struct WindowMapping: ~Copyable {
         if !owns(slot) { return }
         let target = base + layout.header(Int(slot))
         memcpy(target + 8, header + 8, RegionLayout.headerBytes - 8)
-        FrameHeader.seal(FrameHeader.sealWord(target), at: target)
+        let role = FrameHeader.role(SharedWord.load(header)) ?? .standing
+        FrameHeader.seal(FrameHeader.sealWord(target, role), at: target)
+    }
+
+    /// Settles a header of the mirror area: the page no longer depends on its group.
+    package func settle(slot: UInt32) {
+        if owns(slot) { FrameHeader.settle(at: base + layout.header(Int(slot))) }
     }
 
     /// Opens a header of the mirror area; nothing happens for a slot that is not there.

@@ -16,6 +16,7 @@ package enum CommandHandler: Equatable, Sendable {
 /// Commands on a range of logical blocks.
 package enum MediumCommand: UInt8, Sendable {
     case read, write, writeAndVerify, verify, preFetch, synchronizeCache
+    case compareAndWrite, orWrite, writeAtomic, writeSame
 }
 
 /// Commands that answer with parameter data.
@@ -46,6 +47,8 @@ package struct CommandTraits: OptionSet, Sendable {
     package static var writes: Self { Self(rawValue: 4) }
     /// It exists only in an array of two controllers.
     package static var pair: Self { Self(rawValue: 8) }
+    /// It exists only on units with atomic writes.
+    package static var atomic: Self { Self(rawValue: 32) }
     /// The operation code has service actions; the row is one of them.
     package static var serviceAction: Self { Self(rawValue: 16) }
 }
@@ -147,6 +150,10 @@ package struct CommandRow: Sendable {
     /// Logical block address and count of a medium access command; the fields' places follow from the CDB's length.
     @inline(__always) package func range(_ cdb: CDB) -> (address: UInt64, blocks: UInt32) {
         switch length {
+        case 16 where opcode == 0x89:
+            // COMPARE AND WRITE has a NUMBER OF LOGICAL BLOCKS of one byte.
+            return (cdb.big64(2), UInt32(cdb[13]))
+        case 16 where opcode == 0x9C: return (cdb.big64(2), UInt32(cdb.big16(12)))
         case 6:
             let address = UInt64(cdb.big32(0) & 0x1F_FFFF)
             return (address, cdb[4] == 0 ? 256 : UInt32(cdb[4]))
@@ -160,6 +167,8 @@ package struct CommandRow: Sendable {
     /// The byte of the transfer length field, for a field pointer.
     package var transferLengthByte: Int {
         switch length {
+        case 16 where opcode == 0x89: 13
+        case 16 where opcode == 0x9C: 12
         case 6: 4
         case 10: 7
         case 12: 6

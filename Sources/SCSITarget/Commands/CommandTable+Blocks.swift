@@ -37,6 +37,21 @@ extension CommandTable {
                 "AE 12 FF FF FF FF FF FF FF FF 00 00", .medium(.writeAndVerify), [.writes], "WRITE AND VERIFY (12)",
                 "SBC-3 5.42"),
             CommandRow("AF 16 FF FF FF FF FF FF FF FF 00 00", .medium(.verify), [], "VERIFY (12)", "SBC-3 5.32"),
+            CommandRow(
+                "41 00 FF FF FF FF 00 FF FF 00", .medium(.writeSame), [.writes], timeout: 120, "WRITE SAME (10)",
+                "SBC-3 5.44"),
+            CommandRow(
+                "89 18 FF FF FF FF FF FF FF FF 00 00 00 FF 00 00", .medium(.compareAndWrite), [.writes],
+                "COMPARE AND WRITE", "SBC-3 5.2"),
+            CommandRow(
+                "8B 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .medium(.orWrite), [.writes], "ORWRITE (16)",
+                "SBC-3 5.6"),
+            CommandRow(
+                "93 01 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .medium(.writeSame), [.writes], timeout: 120,
+                "WRITE SAME (16)", "SBC-3 5.45"),
+            CommandRow(
+                "9C 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .medium(.writeAtomic), [.writes, .atomic],
+                "WRITE ATOMIC (16)", "SBC-4 5.46"),
         ]
     }
 }

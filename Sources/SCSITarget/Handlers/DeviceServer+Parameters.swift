@@ -144,7 +144,7 @@ extension DeviceServer {
         switch cdb[2] & 7 {
         case 0:
             writer.put(big32: 0)
-            for index in 0..<commands.count {
+            for index in 0..<commands.count where exists(index, on: Int(tasks[slot].unit)) {
                 commands[index].supported.writeDescriptor(timeouts: timeouts, to: &writer)
             }
             writer.patch(big32: UInt32(writer.count - 4), at: 0)
@@ -158,7 +158,7 @@ extension DeviceServer {
         let exists =
             hasActions == true ? opcode == CommandRow.variableLength || action < 0x20 : action == 0 || cdb[2] & 7 == 1
         let row = exists ? commands.find(opcode: opcode, serviceAction: action) : CommandTable.unknownOpcode
-        if Int(row) < commands.count {
+        if Int(row) < commands.count, self.exists(Int(row), on: Int(tasks[slot].unit)) {
             commands[Int(row)].supported.writeOne(timeouts: timeouts, to: &writer)
         } else {
             SupportedOperationCode.writeUnsupported(to: &writer)

@@ -82,7 +82,8 @@ extension DeviceServer {
             tasks[slot].moved += tasks[slot].chunk.count * 512
             preFetchNext(slot)
         case .writeAndVerify: verifyWritten(slot, run)
-        case .write, .synchronizeCache: preconditionFailure("pages came for a command that reads none")
+        case .write, .synchronizeCache, .compareAndWrite, .orWrite, .writeAtomic, .writeSame:
+            preconditionFailure("pages came for a command that reads none")
         }
     }
 

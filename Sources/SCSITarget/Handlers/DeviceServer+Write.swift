@@ -16,7 +16,7 @@ extension DeviceServer {
         writeNext(slot)
     }
 
-    private mutating func writeNext(_ slot: Int) {
+    mutating func writeNext(_ slot: Int) {
         let task = tasks.pointer(slot)
         if task.pointee.moved >= task.pointee.limit {
             complete(slot, .good, total: task.pointee.total)
@@ -25,7 +25,8 @@ extension DeviceServer {
         let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
         task.pointee.chunk = chunk
         task.pointee.phase = .preparing
-        blocks.append(.prepareWrite(task.pointee.token, units.pointer(Int(task.pointee.unit)).pointee.index, chunk))
+        blocks.append(.prepareWrite(
+            task.pointee.token, units.pointer(Int(task.pointee.unit)).pointee.index, chunk, scratch: false))
     }
 
     /// Fresh pages for the chunk: the host's data go there, and meanwhile the command relies on nothing.
@@ -48,7 +49,18 @@ extension DeviceServer {
         // From the commit on, the pages are Memory's: what came is remembered by its checksum.
         if comparesBack(slot) { tasks[slot].checksum = checksum(tasks[slot].received) }
         tasks[slot].phase = .committing
-        blocks.append(.commitWrite(tasks[slot].token, durable: isDurable(slot)))
+        blocks.append(.commitWrite(tasks[slot].token, options(slot)))
+    }
+
+    /// How Memory is to commit the command's pages.
+    private func options(_ slot: Int) -> CommitOptions {
+        let durable = isDurable(slot)
+        return switch commands[Int(tasks[slot].row)].handler {
+        case .medium(.orWrite): CommitOptions(durable: durable, mode: .or)
+        case .medium(.compareAndWrite): CommitOptions(durable: durable, mode: .compare, isAtomic: true)
+        case .medium(.writeAtomic): CommitOptions(durable: durable, isAtomic: true)
+        case .medium, .dataIn, .dataOut, .plain: CommitOptions(durable: durable)
+        }
     }
 
     /// GOOD must mean that the device has it: FUA, write cache disabled, or a medium that is verified next.
@@ -56,6 +68,7 @@ extension DeviceServer {
         let row = Int(tasks[slot].row)
         if !units[Int(tasks[slot].unit)].flags.contains(.writeCacheEnabled) { return true }
         if commands[row].handler == .medium(.writeAndVerify) { return true }
+        if commands[row].handler == .medium(.writeSame) { return false }
         return commands[row].length > 6 && tasks[slot].cdb[commands[row].flagsByte] & 0x08 != 0
     }
 
@@ -98,7 +111,11 @@ extension DeviceServer {
     /// The chunk is done.
     mutating func chunkWritten(_ slot: Int) {
         tasks[slot].moved += tasks[slot].chunk.count * 512
-        writeNext(slot)
+        switch commands[Int(tasks[slot].row)].handler {
+        case .medium(.compareAndWrite): complete(slot, .good, total: tasks[slot].total)
+        case .medium(.writeSame): sameNext(slot)
+        case .medium, .dataIn, .dataOut, .plain: writeNext(slot)
+        }
     }
 
     /// SYNCHRONIZE CACHE (SBC-3 §5.26). IMMED asks for an earlier answer; GOOD always means that all is on the device.

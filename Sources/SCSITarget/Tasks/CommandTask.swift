@@ -38,6 +38,8 @@ enum TaskResume: UInt8 {
     case commit
     /// The received piece of a VERIFY is compared.
     case compare
+    /// The received block of a WRITE SAME is written.
+    case pattern
     /// The received parameter list is looked at.
     case list
 }

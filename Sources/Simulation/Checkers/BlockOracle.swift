@@ -25,6 +25,10 @@ struct BlockOracle {
         var closed = BlockOracle.never
         /// Refused before it had an effect: its data must never be seen.
         var refused = false
+        /// Index of the initiator that sent it.
+        var writer = 0
+        /// WRITE ATOMIC or COMPARE AND WRITE: seen whole or not at all.
+        var isAtomic = false
     }
 
     /// What is known of one value of one sector.
@@ -35,6 +39,8 @@ struct BlockOracle {
         /// Earliest end of its operations; `never` while nothing is known to have seen it.
         var earliestEnd: UInt64
         var wasRead = false
+        /// The COMPARE AND WRITE that is known to have replaced it; 0 for none.
+        var swappedBy: UInt32 = 0
     }
 
     /// Why a history is wrong.
@@ -51,9 +57,14 @@ struct BlockOracle {
     }
 
     /// A host sends a write; the answer is the number that its sectors carry.
-    mutating func begin(unit: Int, start: UInt64, count: Int, at time: UInt64) -> UInt32 {
+    mutating func begin(
+        unit: Int, start: UInt64, count: Int, at time: UInt64, writer: Int = 0, isAtomic: Bool = false
+    ) -> UInt32 {
         let number = UInt32(writes.count)
-        writes.append(Write(unit: unit, start: start, count: count, begun: time))
+        var write = Write(unit: unit, start: start, count: count, begun: time)
+        write.writer = writer
+        write.isAtomic = isAtomic
+        writes.append(write)
         for sector in Int(start)..<Int(start) + count {
             values[unit][sector].append(Value(write: number, latestBegin: time, earliestEnd: Self.never))
         }
@@ -151,6 +162,38 @@ struct BlockOracle {
                     return Violation(
                         text: "unit \(unit): write \(number) of sectors \(range) is torn: sector \(sector) shows "
                             + "write \(shown[sector]), which was over before")
+                }
+            }
+        }
+        return nil
+    }
+
+    /// A COMPARE AND WRITE replaced `value`: it can have been the only one, since a value is written once.
+    mutating func swap(unit: Int, sector: Int, from value: UInt32, by write: UInt32) -> Violation? {
+        guard let at = values[unit][sector].lastIndex(where: { $0.write == value }) else { return nil }
+        let other = values[unit][sector][at].swappedBy
+        values[unit][sector][at].swappedBy = write
+        if other == 0 { return nil }
+        return Violation(
+            text: "unit \(unit) sector \(sector): writes \(other) and \(write) both compared equal with write \(value)")
+    }
+
+    /// Whether what one command read shows an atomic write in part: in one sector, while another sector of it shows
+    /// what was over before it was sent.
+    func tornAtomic(unit: Int, start: Int, shown: [UInt32]) -> Violation? {
+        var seen: UInt32 = 0
+        for number in shown where number != seen && writes[Int(number)].isAtomic {
+            seen = number
+            let write = writes[Int(number)]
+            let range =
+                Swift.max(start, Int(write.start))..<Swift.min(start + shown.count, Int(write.start) + write.count)
+            for sector in range where shown[sector - start] != number {
+                let other = shown[sector - start]
+                guard let value = values[unit][sector].last(where: { $0.write == other }) else { continue }
+                if value.earliestEnd < write.begun {
+                    return Violation(
+                        text: "unit \(unit): atomic write \(number) is torn: sector \(sector) shows write \(other), "
+                            + "which was over before")
                 }
             }
         }

@@ -25,6 +25,7 @@ extension World {
             showWindowWord(host)
         case .place(let placement): place(placement, host, process)
         case .clear(let slot): clear(slot, host, process)
+        case .settle(let slot): settle(slot, host, process)
         case .witnessRead: startWitness(host, expected: 0, record: nil)
         case .witnessSwap(let expected, let record): startWitness(host, expected: expected, record: record)
         case .fencePartner: fencePartner(host)

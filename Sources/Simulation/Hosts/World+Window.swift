@@ -114,16 +114,30 @@ extension World {
         return strikes(host)
     }
 
-    /// Opens the header of a slot of the partner's mirror area. A memory whose word is not the expected one is not
-    /// touched: the controller learns that the window is closed.
+    /// Opens the header of a slot of the partner's mirror area.
     func clear(_ slot: UInt32, _ host: SimulatedHost, _ process: any SimulatedProcess) {
-        let partner = hosts[1 - host.index]
         record(.clear, host.letter, UInt64(slot))
+        touch(slot, host, process) { FrameHeader.open(at: $0) }
+    }
+
+    /// Settles the header of a slot of the partner's mirror area.
+    func settle(_ slot: UInt32, _ host: SimulatedHost, _ process: any SimulatedProcess) {
+        record(.settle, host.letter, UInt64(slot))
+        touch(slot, host, process) { FrameHeader.settle(at: $0) }
+    }
+
+    /// Changes a header of the mirror area. A memory whose word is not the expected one is not touched: the controller
+    /// learns that the window is closed.
+    private func touch(
+        _ slot: UInt32, _ host: SimulatedHost, _ process: any SimulatedProcess,
+        _ change: (UnsafeMutableRawPointer) -> Void
+    ) {
+        let partner = hosts[1 - host.index]
         guard Int(slot) >= partner.layout.mirrorStart, Int(slot) < partner.layout.frames else {
-            return fail(.contract, "\(host.id.name) clears slot \(slot), which is not of the mirror area")
+            return fail(.contract, "\(host.id.name) touches slot \(slot), which is not of the mirror area")
         }
         if host.window == nil { return }
         guard isWordRight(host, process.expectedWindowWord) else { return loseWindow(host) }
-        FrameHeader.open(at: partner.region + partner.layout.header(Int(slot)))
+        change(partner.region + partner.layout.header(Int(slot)))
     }
 }

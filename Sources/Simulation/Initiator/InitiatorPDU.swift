@@ -64,7 +64,11 @@ struct InitiatorPDU {
 
 /// A command as the workload wants it.
 struct InitiatorCommand {
-    enum Transfer { case none, read(Int), write([UInt8]) }
+    enum Transfer {
+        case none
+        case read(Int)
+        case write([UInt8])
+    }
     var lun: UInt16
     var cdb: [UInt8]
     var transfer: Transfer
@@ -78,11 +82,27 @@ struct InitiatorCommand {
         return InitiatorCommand(lun: lun, cdb: cdb, transfer: .read(count * 512))
     }
 
-    static func write(lun: UInt16, block: UInt64, data: [UInt8], isLong: Bool, forceUnitAccess: Bool)
+    static func write(
+        lun: UInt16, block: UInt64, data: [UInt8], isLong: Bool, forceUnitAccess: Bool
+    )
         -> InitiatorCommand
     {
         let cdb = transferBlock(isLong ? 0x8A : 0x2A, block, data.count / 512, forceUnitAccess)
         return InitiatorCommand(lun: lun, cdb: cdb, transfer: .write(data))
+    }
+
+    /// WRITE ATOMIC (16): all of the data or nothing.
+    static func writeAtomic(lun: UInt16, block: UInt64, data: [UInt8]) -> InitiatorCommand {
+        var cdb = transferBlock(0x9C, block, 0, false)
+        cdb[12] = UInt8(truncatingIfNeeded: data.count / 512 >> 8)
+        cdb[13] = UInt8(truncatingIfNeeded: data.count / 512)
+        return InitiatorCommand(lun: lun, cdb: cdb, transfer: .write(data))
+    }
+
+    /// COMPARE AND WRITE: `data` if the blocks are `expected`.
+    static func compareAndWrite(lun: UInt16, block: UInt64, expected: [UInt8], data: [UInt8]) -> InitiatorCommand {
+        let cdb = transferBlock(0x89, block, data.count / 512, false)
+        return InitiatorCommand(lun: lun, cdb: cdb, transfer: .write(expected + data))
     }
 
     static func synchronizeCache(lun: UInt16) -> InitiatorCommand {

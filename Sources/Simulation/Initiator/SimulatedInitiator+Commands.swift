@@ -5,7 +5,7 @@ extension SimulatedInitiator {
     @discardableResult
     func issue(
         _ kind: Operation.Kind, _ purpose: Operation.Purpose, path: Int, unit: Int, sector: Int, count: Int,
-        isLong: Bool = false, forceUnitAccess: Bool = false
+        isLong: Bool = false, forceUnitAccess: Bool = false, isAtomic: Bool = false, compares: Bool = false
     ) -> UInt32? {
         guard let session = paths[path].session, session.hasWindow else { return nil }
         var operation = Operation(
@@ -18,10 +18,12 @@ extension SimulatedInitiator {
             command = .read(
                 lun: lun, block: UInt64(sector), count: count, isLong: isLong, forceUnitAccess: forceUnitAccess)
         case .write:
-            operation.write = world.oracle.begin(unit: unit, start: UInt64(sector), count: count, at: world.now)
-            command = .write(
-                lun: lun, block: UInt64(sector), data: pattern(operation), isLong: isLong,
-                forceUnitAccess: forceUnitAccess)
+            operation.isAtomic = isAtomic || compares
+            if compares { operation.expected = Array(seen[unit][sector..<sector + count]) }
+            operation.write = world.oracle.begin(
+                unit: unit, start: UInt64(sector), count: count, at: world.now, writer: index,
+                isAtomic: operation.isAtomic)
+            command = writeCommand(operation, isLong: isLong, forceUnitAccess: forceUnitAccess)
         case .synchronize: command = .synchronizeCache(lun: lun)
         case .testUnitReady: command = .testUnitReady(lun: lun)
         case .reportGroups: command = .reportTargetPortGroups(lun: lun)
@@ -35,6 +37,33 @@ extension SimulatedInitiator {
             UInt64(count) << 32 | UInt64(operation.write))
         flush(path)
         return tag
+    }
+
+    private func writeCommand(_ operation: Operation, isLong: Bool, forceUnitAccess: Bool) -> InitiatorCommand {
+        let lun = UInt16(operation.unit)
+        let block = UInt64(operation.sector)
+        if let expected = operation.expected {
+            return .compareAndWrite(
+                lun: lun, block: block, expected: content(operation, expected), data: pattern(operation))
+        }
+        if operation.isAtomic { return .writeAtomic(lun: lun, block: block, data: pattern(operation)) }
+        return .write(
+            lun: lun, block: block, data: pattern(operation), isLong: isLong, forceUnitAccess: forceUnitAccess)
+    }
+
+    /// The bytes of sectors that were written by `writes`.
+    private func content(_ operation: Operation, _ writes: [UInt32]) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: writes.count * SectorPattern.bytes)
+        bytes.withUnsafeMutableBytes { buffer in
+            guard let base = buffer.baseAddress else { return }
+            for (index, write) in writes.enumerated() where write != BlockOracle.initial {
+                SectorPattern.fill(
+                    base + index * SectorPattern.bytes, seed: world.options.seed, unit: operation.unit,
+                    sector: UInt64(operation.sector + index), write: write,
+                    writer: world.oracle.writes[Int(write)].writer)
+            }
+        }
+        return bytes
     }
 
     private func pattern(_ operation: Operation) -> [UInt8] {

@@ -24,7 +24,7 @@ extension SimulatedInitiator {
         case .status(0, _, let data):
             isGood = true
             world.counts.good += 1
-            if operation.kind == .write { world.check(world.oracle.acknowledge(operation.write, at: world.now)) }
+            if operation.kind == .write { acknowledged(operation) }
             if operation.kind == .read { judge(operation, data) }
         case .status(let byte, let sense, _): failed(operation, byte, sense)
         }
@@ -35,12 +35,30 @@ extension SimulatedInitiator {
         }
     }
 
+    /// GOOD for a write; a COMPARE AND WRITE has read what it compared with as well, and nobody else has replaced it.
+    private func acknowledged(_ operation: Operation) {
+        world.check(world.oracle.acknowledge(operation.write, at: world.now))
+        for index in 0..<operation.count { seen[operation.unit][operation.sector + index] = operation.write }
+        guard let expected = operation.expected else { return }
+        world.counts.swapped += 1
+        for (index, value) in expected.enumerated() {
+            let sector = operation.sector + index
+            world.check(
+                world.oracle.read(
+                    unit: operation.unit, sector: sector, value: value, begun: operation.begun, ended: world.now))
+            world.check(
+                world.oracle.swap(unit: operation.unit, sector: sector, from: value, by: operation.write))
+        }
+    }
+
     /// Statuses that say "not executed" refuse a write; any other answer closes its window.
     private func failed(_ operation: Operation, _ status: UInt8, _ sense: InitiatorSense?) {
         let isUnitAttention = sense?.key == 6
-        let isNotExecuted = isUnitAttention || [0x08, 0x18, 0x28].contains(status)
+        let isMiscompare = sense?.key == 0xE && operation.expected != nil
+        let isNotExecuted = isUnitAttention || isMiscompare || [0x08, 0x18, 0x28].contains(status)
         if operation.kind == .write {
-            let violation = isNotExecuted
+            let violation =
+                isNotExecuted
                 ? world.oracle.refuse(operation.write, at: world.now)
                 : world.oracle.close(operation.write, at: world.now)
             world.check(violation)
@@ -52,7 +70,8 @@ extension SimulatedInitiator {
             let isMedium = sense.key == 3 || sense.key == 4
             if sense.key == 5 || sense.key == 7 || (isMedium && !hadDeviceErrors) {
                 world.fail(
-                    .wireProtocol, "unexpected sense \(sense.key)/\(hex(sense.code))/\(hex(sense.qualifier)) for a "
+                    .wireProtocol,
+                    "unexpected sense \(sense.key)/\(hex(sense.code))/\(hex(sense.qualifier)) for a "
                         + "\(operation.kind) of unit \(operation.unit)")
             }
         } else if ![0x08, 0x28, 0x40].contains(status) {
@@ -69,13 +88,16 @@ extension SimulatedInitiator {
         }
         data.withUnsafeBytes { buffer in
             guard let base = buffer.baseAddress else { return }
+            var shown: [UInt32] = []
             for index in 0..<operation.count {
                 let sector = operation.sector + index
                 let content = SectorPattern.read(
                     base + index * SectorPattern.bytes, seed: world.options.seed, unit: operation.unit,
                     sector: UInt64(sector))
+                if case .write(let write) = content { shown.append(write) } else { shown.append(BlockOracle.initial) }
                 judge(operation, sector, content)
             }
+            world.check(world.oracle.tornAtomic(unit: operation.unit, start: operation.sector, shown: shown))
         }
     }
 
@@ -87,6 +109,7 @@ extension SimulatedInitiator {
         case .wrong(let reason):
             return world.fail(.wrongData, "unit \(operation.unit) sector \(sector): \(reason)")
         }
+        seen[operation.unit][sector] = number
         world.check(
             world.oracle.read(
                 unit: operation.unit, sector: sector, value: number, begun: operation.begun, ended: world.now))

@@ -6,7 +6,8 @@ extension SimulatedInitiator {
         guard world.phase == .safety, budget > 0 else { return }
         let burst = 1 + Int(world.random.below(UInt64(world.parameters.queueDepth)))
         for _ in 0..<burst where budget > 0 { issueOne() }
-        let mean = world.parameters.safety / UInt64(Swift.max(1, world.options.commands))
+        let mean =
+            world.parameters.safety / UInt64(Swift.max(1, world.options.commands))
             * UInt64(world.parameters.queueDepth / 2 + 1) * UInt64(world.initiators.count)
         world.schedule(.workload(initiator: index), after: world.drawn(around: mean))
     }
@@ -42,10 +43,23 @@ extension SimulatedInitiator {
             count = Swift.min((count + 7) / 8 * 8, parameters.unitSectors - sector)
         }
         let isWrite = world.random.chance(parameters.writePercentage, in: 100)
+        if isWrite, parameters.atomics, world.random.chance(1, in: 3) { return issueAtomic(path, unit, sector, count) }
         issue(
             isWrite ? .write : .read, .workload, path: path, unit: unit, sector: sector, count: count,
             isLong: world.random.chance(1, in: 2),
             forceUnitAccess: world.random.chance(parameters.forceUnitAccess, in: 100))
+    }
+
+    /// A WRITE ATOMIC of whole pages, or a COMPARE AND WRITE with what was seen last.
+    private func issueAtomic(_ path: Int, _ unit: Int, _ sector: Int, _ count: Int) {
+        if world.random.chance(1, in: 2) {
+            let first = sector / 8 * 8
+            let whole = Swift.min((count + 7) / 8 * 8, world.parameters.unitSectors - first)
+            issue(.write, .workload, path: path, unit: unit, sector: first, count: whole, isAtomic: true)
+        } else {
+            let few = Swift.min(count, 24)
+            issue(.write, .workload, path: path, unit: unit, sector: sector, count: few, compares: true)
+        }
     }
 
     /// The next reads of a sequential reader, from the unit's start over again.

@@ -2,8 +2,14 @@ import Primitives
 
 /// A command under way, with what it means to the checkers.
 struct Operation {
-    enum Kind: UInt64 { case read = 0, write, synchronize, testUnitReady, reportGroups }
-    enum Purpose { case workload, audit, script(Int) }
+    enum Kind: UInt64 {
+        case read = 0
+        case write, synchronize, testUnitReady, reportGroups
+    }
+    enum Purpose {
+        case workload, audit
+        case script(Int)
+    }
     var tag: UInt32
     var kind: Kind
     var purpose: Purpose
@@ -13,6 +19,10 @@ struct Operation {
     var count: Int
     /// The write's number in the oracle.
     var write: UInt32 = 0
+    /// A write that is all-or-nothing.
+    var isAtomic = false
+    /// What each sector must show for a COMPARE AND WRITE to be done, as numbers of writes; nil for other writes.
+    var expected: [UInt32]?
     var begun: UInt64
     var deadline: UInt64
     /// Tag of the ABORT TASK that was sent when its time was over.
@@ -48,11 +58,16 @@ final class SimulatedInitiator {
     var budget = 0
     /// By path and unit: where its sequential reader goes on.
     var streams: [Int]
+    /// The newest write that it saw, by unit and sector: what it compares with.
+    var seen: [[UInt32]]
 
     init(index: Int, _ world: World) {
         self.index = index
         self.world = world
         streams = Array(repeating: 0, count: 2 * world.parameters.units)
+        seen = Array(
+            repeating: Array(repeating: BlockOracle.initial, count: world.parameters.unitSectors),
+            count: world.parameters.units)
     }
 
     var letter: UInt8 { 49 + UInt8(index) }

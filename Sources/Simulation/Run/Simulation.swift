@@ -31,6 +31,7 @@ extension World {
         SimulationResult(
             seed: options.seed, traceHash: trace.hash, failure: failure,
             virtualTime: Interval(nanoseconds: now - 1_000_000_000), commands: counts.commands, good: counts.good,
+            swapped: counts.swapped,
             sessions: counts.sessions, takeovers: counts.takeovers, faults: faultCounts,
             drawn: "commands \(options.commands), lie \(options.lie.rawValue), \(parameters.text)",
             transcript: failure == nil ? [] : trace.lines)

@@ -45,6 +45,8 @@ package struct SimulationOptions: Sendable {
     package var hasInitialRecord: Bool
     /// Largest write, in sectors, that must be all or nothing when it lies in one page; 0 turns the check off.
     package var atomicSectors: Int
+    /// Whether some writes are WRITE ATOMIC or COMPARE AND WRITE; drawn when nil.
+    package var atomics: Bool?
 
     package init(seed: UInt64) {
         self.seed = seed
@@ -98,6 +100,8 @@ package struct SimulationResult: Sendable {
     /// Commands that initiators issued, and how many ended with GOOD.
     package var commands: Int
     package var good: Int
+    /// COMPARE AND WRITE commands that found what they compared with.
+    package var swapped: Int
     package var sessions: Int
     package var takeovers: Int
     /// Faults injected, by kind, in the order of `FaultKind.allCases`.
@@ -116,12 +120,14 @@ package struct SimulationResult: Sendable {
         let faultText = FaultKind.allCases.filter { faults[Int($0.rawValue)] > 0 }
             .map { "\($0.name) \(faults[Int($0.rawValue)])" }.joined(separator: ", ")
         let seconds = virtualTime.nanoseconds / 1_000_000_000
-        let line = "seed \(seed) \(failure == nil ? "passed" : "FAILED") trace \(hash) \(seconds) s virtual, "
-            + "\(commands) commands, \(good) good, \(sessions) sessions, faults: \(faultText)"
+        let line =
+            "seed \(seed) \(failure == nil ? "passed" : "FAILED") trace \(hash) \(seconds) s virtual, "
+            + "\(commands) commands, \(good) good, \(swapped) swapped, \(sessions) sessions, faults: \(faultText)"
         guard let failure else { return line }
-        return (transcript + [
-            line, "options: \(drawn)", "class: \(failure.kind.rawValue)", "reason: \(failure.text)",
-            "replay: gemel simulate --seed \(seed) --verbose",
-        ]).joined(separator: "\n")
+        return
+            (transcript + [
+                line, "options: \(drawn)", "class: \(failure.kind.rawValue)", "reason: \(failure.text)",
+                "replay: gemel simulate --seed \(seed) --verbose",
+            ]).joined(separator: "\n")
     }
 }

@@ -4,7 +4,7 @@ package enum TraceKind: UInt8, CaseIterable, Sendable {
     case start, died, dead, hang, resume, batch
     case connected, accepted, channel, received, sent, closed
     case submit, landed, completed
-    case place, placed, clear, windowOpen, windowClose, windowWord
+    case place, placed, clear, settle, windowOpen, windowClose, windowWord
     case witnessRead, witnessSwap, witnessAnswer
     case fence, fenced, adopt, adoptRelease, ended
     case restart, stopped, refuse, log
@@ -33,6 +33,7 @@ package enum TraceKind: UInt8, CaseIterable, Sendable {
         case .place: ("place", "token", "slot", "crc")
         case .placed: ("placed", "token", "ok", "")
         case .clear: ("clear", "slot", "", "")
+        case .settle: ("settle", "slot", "", "")
         case .windowOpen: ("window open", "incarnation", "", "")
         case .windowClose: ("window closed", "", "", "")
         case .windowWord: ("window word", "epoch", "incarnation", "open")

@@ -30,6 +30,7 @@ extension Parameters {
         var topology = SeededRandom(seed: options.seed ^ 0x7077_0000)
         parameters.twoHosts = topology.chance(1, in: 4)
         parameters.streams = topology.chance(1, in: 4)
+        parameters.atomics = options.atomics ?? topology.chance(1, in: 3)
         return parameters
     }
 }
@@ -58,7 +59,10 @@ extension World {
             var naa = InlineArray<16, UInt8>(repeating: 0)
             naa[0] = 0x60
             naa[15] = UInt8(truncatingIfNeeded: index + 1)
-            return UnitDescription(lun: UInt16(index), map: map, blockLength: 512, naa: naa, serial: "SIM\(index)")
+            var unit = UnitDescription(
+                lun: UInt16(index), map: map, blockLength: 512, naa: naa, serial: "SIM\(index)")
+            unit.profile.atomicBytes = UInt32(PageSize.operationPages * PageSize.bytes)
+            return unit
         }
         let devices = (0..<parameters.units).map {
             DeviceDescription(name: "disk\($0)", kind: .memory, dataBytes: UInt64(parameters.unitSectors * 512))

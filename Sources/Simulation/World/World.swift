@@ -31,9 +31,12 @@ struct Parameters {
     var twoHosts = false
     /// Some reads go on where the last one of their path and unit ended, so that pages are staged ahead.
     var streams = false
+    /// Some writes are WRITE ATOMIC or COMPARE AND WRITE.
+    var atomics = false
 
     var text: String {
         (twoHosts ? "two hosts, " : "one host, ") + (streams ? "streams, " : "")
+            + (atomics ? "atomics, " : "")
             + "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
             + "\(initiators) initiators of depth \(queueDepth), network \(networkLatency / 1000) us, "
             + "device \(deviceLatency / 1000) us, hot \(hotSectors), largest \(largestCommand), "
@@ -96,6 +99,8 @@ package final class World {
         var sessions = 0
         var takeovers = 0
         var finished = 0
+        /// COMPARE AND WRITE commands that found what they compared with.
+        var swapped = 0
     }
 
     package convenience init(_ options: SimulationOptions, makeProcess: @escaping ProcessFactory) {

@@ -1,0 +1,95 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// Writes that are all-or-nothing: COMPARE AND WRITE (SBC-4 §5.3) and WRITE ATOMIC (SBC-4 §5.46). Each is one block
+// operation, so that Memory can make it one group.
+
+extension DeviceServer {
+    /// MAXIMUM COMPARE AND WRITE LENGTH of a unit in logical blocks: both halves of the data fit one operation.
+    func compareAndWriteBlocks(_ unit: Int) -> UInt32 {
+        UInt32(DeviceServerLimits.compareAndWriteBytes) / units[unit].blockBytes
+    }
+
+    /// MAXIMUM ATOMIC TRANSFER LENGTH of a unit in logical blocks; 0 when it has no WRITE ATOMIC.
+    func atomicBlocks(_ unit: Int) -> UInt32 { units[unit].profile.atomicBytes / units[unit].blockBytes }
+
+    mutating func startCompareAndWrite(_ slot: Int) {
+        guard takeRange(slot) else { return }
+        let unit = Int(tasks[slot].unit)
+        let row = Int(tasks[slot].row)
+        guard tasks[slot].span <= UInt32(DeviceServerLimits.compareAndWriteBytes) else {
+            fail(slot, .invalidField(inCDB: commands[row].transferLengthByte))
+            return
+        }
+        tasks[slot].total = tasks[slot].span * 2
+        if tasks[slot].span == 0 {
+            complete(slot, .good, total: 0)
+            return
+        }
+        // Half of the data would compare or write something else than what was meant.
+        guard tasks[slot].dataOutLength >= tasks[slot].total else {
+            fail(slot, .invalidField(inCDB: commands[row].transferLengthByte), total: tasks[slot].total)
+            return
+        }
+        counters.writes &+= 1
+        tasks[slot].chunk = BlockExtent(start: tasks[slot].sector, count: tasks[slot].span / 512)
+        tasks[slot].phase = .preparing
+        blocks.append(.prepareWrite(tasks[slot].token, units[unit].index, tasks[slot].chunk, scratch: true))
+    }
+
+    /// Fresh pages: the first half of the Data-Out, to be compared, goes to the scratch pages.
+    mutating func receiveCompareData(_ slot: Int, _ run: PageRun) {
+        tasks[slot].received = run
+        tasks[slot].received.count = tasks[slot].span
+        tasks[slot].phase = .receiving
+        letStateGo(slot)
+        let scratch = PageRun(
+            list: slot, offset: Int(run.offset) + tasks[slot].chunk.pageCount * PageSize.bytes,
+            count: Int(tasks[slot].span))
+        transport.append(.receiveDataOut(tasks[slot].handle, run: scratch, bufferOffset: 0))
+    }
+
+    /// A half of the Data-Out is here: the second is asked for, or everything is committed.
+    mutating func compareDataReceived(_ slot: Int) {
+        if tasks[slot].final {
+            resume(slot, .commit)
+            return
+        }
+        tasks[slot].final = true
+        transport.append(.receiveDataOut(
+            tasks[slot].handle, run: tasks[slot].received, bufferOffset: tasks[slot].span))
+    }
+
+    /// WRITE ATOMIC: the length, the alignment and the granularity of the Block Limits page are checked; an ATOMIC
+    /// BOUNDARY is refused, since MAXIMUM ATOMIC BOUNDARY SIZE is zero.
+    mutating func startAtomicWrite(_ slot: Int) {
+        guard takeRange(slot) else { return }
+        let unit = Int(tasks[slot].unit)
+        let row = Int(tasks[slot].row)
+        if tasks[slot].cdb.big16(10) != 0 {
+            fail(slot, .invalidField(inCDB: 10))
+            return
+        }
+        guard tasks[slot].span <= units[unit].profile.atomicBytes,
+            tasks[slot].span % UInt32(PageSize.bytes) == 0
+        else {
+            fail(slot, .invalidField(inCDB: commands[row].transferLengthByte))
+            return
+        }
+        guard tasks[slot].sector % UInt64(PageSize.sectors) == 0 || tasks[slot].span == 0 else {
+            fail(slot, .invalidField(inCDB: 2))
+            return
+        }
+        tasks[slot].total = tasks[slot].span
+        tasks[slot].limit = tasks[slot].span
+        // A part of the data cannot be all.
+        guard tasks[slot].dataOutLength >= tasks[slot].span else {
+            fail(slot, .invalidField(inCDB: commands[row].transferLengthByte), total: tasks[slot].total)
+            return
+        }
+        counters.writes &+= 1
+        writeNext(slot)
+    }
+}

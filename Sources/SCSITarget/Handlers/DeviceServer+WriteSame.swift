@@ -1,0 +1,91 @@
+import BlockModel
+import Primitives
+import SAM
+import SCSIFormats
+
+// WRITE SAME (SBC-4 §5.52): one block of Data-Out, or zeros with NDOB, goes to every block of the range.
+
+extension DeviceServer {
+    /// MAXIMUM WRITE SAME LENGTH of a unit in logical blocks.
+    func writeSameBlocks(_ unit: Int) -> UInt64 {
+        UInt64(DeviceServerLimits.writeSameBytes) / UInt64(units[unit].blockBytes)
+    }
+
+    /// NDOB: there is no Data-Out. WRITE SAME (10) has no such bit.
+    private func hasNoData(_ slot: Int) -> Bool {
+        commands[Int(tasks[slot].row)].length == 16 && tasks[slot].cdb[1] & 0x01 != 0
+    }
+
+    mutating func startWriteSame(_ slot: Int) {
+        let unit = Int(tasks[slot].unit)
+        let row = Int(tasks[slot].row)
+        let (address, count) = commands[row].range(tasks[slot].cdb)
+        guard address < units[unit].blocks, UInt64(count) <= units[unit].blocks - address else {
+            fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
+            return
+        }
+        // No blocks means all from the address on.
+        let blocks = count == 0 ? units[unit].blocks - address : UInt64(count)
+        guard blocks <= writeSameBlocks(unit) else {
+            fail(slot, .invalidField(inCDB: commands[row].transferLengthByte))
+            return
+        }
+        tasks[slot].sector = address << units[unit].blockShift
+        tasks[slot].span = UInt32(blocks * UInt64(units[unit].blockBytes))
+        counters.writes &+= 1
+        let page = frames.pointer(Frames.parameter(slot))
+        let block = units[unit].blockBytes
+        if hasNoData(slot) {
+            page.initializeMemory(as: UInt8.self, repeating: 0, count: Int(block))
+            sameNext(slot)
+            return
+        }
+        tasks[slot].total = block
+        guard tasks[slot].dataOutLength == block else {
+            fail(slot, .invalidField(inCDB: commands[row].transferLengthByte), total: block)
+            return
+        }
+        tasks[slot].phase = .receiving
+        letStateGo(slot)
+        transport.append(.receiveDataOut(
+            tasks[slot].handle, run: PageRun(parameter: Frames.parameter(slot), count: Int(block)), bufferOffset: 0))
+    }
+
+    /// The block is here, and so is the state pointer.
+    mutating func patternReceived(_ slot: Int) {
+        if let sense = writeProtection(Int(tasks[slot].unit)) {
+            fail(slot, sense, total: tasks[slot].total)
+            return
+        }
+        sameNext(slot)
+    }
+
+    /// The next chunk of the range, or the end.
+    mutating func sameNext(_ slot: Int) {
+        if tasks[slot].moved >= tasks[slot].span {
+            complete(slot, .good, total: tasks[slot].total)
+            return
+        }
+        tasks[slot].chunk = nextChunk(slot, bytes: tasks[slot].span - tasks[slot].moved)
+        tasks[slot].phase = .preparing
+        let index = units[Int(tasks[slot].unit)].index
+        blocks.append(.prepareWrite(tasks[slot].token, index, tasks[slot].chunk, scratch: false))
+    }
+
+    /// Fresh pages for a chunk: they are filled here, since there is one block for all of them.
+    mutating func fillPages(_ slot: Int, _ run: PageRun) {
+        let block = Int(units[Int(tasks[slot].unit)].blockBytes)
+        let pattern = UnsafeRawPointer(frames.pointer(Frames.parameter(slot)))
+        let count = Int(tasks[slot].chunk.count) * 512
+        var position = 0
+        while position < count {
+            let piece = run.piece(at: position, frames: frames, lists: lists)
+            let within = position % block
+            let length = min(piece.count, block - within, count - position)
+            piece.base.copyMemory(from: pattern + within, byteCount: length)
+            position += length
+        }
+        tasks[slot].received = run
+        commit(slot)
+    }
+}
