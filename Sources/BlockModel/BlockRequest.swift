@@ -94,6 +94,12 @@ package enum BlockRequest {
     case release(BlockToken)
     /// SYNCHRONIZE CACHE: every dirty page of the extent, on both controllers, then a flush. `count` 0: to the end.
     case synchronize(BlockToken, UnitIndex, BlockExtent)
+    /// The extent, whole pages, reads as zeros from the answer on; a thin unit gives the room back.
+    case discard(BlockToken, UnitIndex, BlockExtent)
+    /// Which parts of the extent have been written. The answer is in the token's parameter page: a count of entries,
+    /// and then for each its first sector in the unit and its sectors, bit 63 set when it is mapped; 64 bits each,
+    /// little-endian. What does not fit, or lies beyond 2 GiB, is left out.
+    case provisioning(BlockToken, UnitIndex, BlockExtent)
     /// A read-only pointer to the unit's state block is wanted; answered by `stateGranted`, now or later.
     case wantState(UnitIndex)
     /// The read-only pointer is given back (after `stateRecalled`, when the last command that relied on it ended).

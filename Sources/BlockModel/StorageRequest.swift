@@ -11,7 +11,17 @@ package struct DeviceIndex: Hashable, Sendable {
 /// `slices` stay valid and unchanged until the completion with the same `id`. Offsets and lengths are multiples of
 /// 512 bytes. A write is complete when the device has taken it; it is durable only after a later `flush`.
 package struct StorageRequest {
-    package enum Kind: UInt8, Sendable { case read, write, flush, discard }
+    package enum Kind: UInt8, Sendable {
+        case read, write, flush
+        /// The range reads as zeros afterwards, and gives its room back where the device is thin.
+        case discard
+        /// Room for the whole range on a thin device; `spaceExhausted` when there is none. What is there stays.
+        case allocate
+        /// Which parts of the range have been written. The one slice gets a count of entries, and then for each entry
+        /// its byte offset on the device and its bytes, bit 63 set when it is mapped; all 64 bits, little-endian. What
+        /// does not fit is left out.
+        case query
+    }
     @usableFromInline package var kind: Kind
     /// Chosen by the asker, given back in the completion; one outstanding request an id.
     @usableFromInline package var id: UInt32

@@ -12,6 +12,8 @@ package struct UnitMap: Sendable {
     /// The controller that is home while nobody moved it.
     package var preferred: ControllerID
     package var policy: Policy
+    /// Room on the device is taken before a write is acknowledged that needs it, and given back by `discard`.
+    package var thin = false
 
     package init(
         sectors: UInt64, device: DeviceIndex, dataOffset: UInt64, stateOffset: UInt64, preferred: ControllerID,

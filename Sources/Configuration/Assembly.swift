@@ -44,9 +44,11 @@ struct Assembly {
             return nil
         }
         let folder = stateFolder(array: name)
-        let deviceList = deviceDescriptions(devices, folder, shared: controllers.items.count == 2)
+        var deviceList = deviceDescriptions(devices, folder, shared: controllers.items.count == 2)
         let controllerList = controllerDescriptions(controllers, name, folder)
-        let unitList = unitDescriptions(name, units, storage, deviceList, controllers)
+        let layout = UnitLayout(units, storage, deviceList)
+        for (index, bytes) in layout.thin { deviceList[Int(index.raw)].thinBytes = bytes }
+        let unitList = unitDescriptions(name, units, layout, controllers)
         checkFiles(devices, controllers, folder, name)
         guard diagnostics.all.isEmpty else { return nil }
         var description = ArrayDescription(
@@ -242,23 +244,22 @@ struct Assembly {
     // MARK: Units
 
     private func unitDescriptions(
-        _ name: String, _ section: LogicalUnitsSection, _ storage: StorageSection, _ devices: [DeviceDescription],
-        _ controllers: ControllersSection
+        _ name: String, _ section: LogicalUnitsSection, _ layout: UnitLayout, _ controllers: ControllersSection
     ) -> [UnitDescription] {
         checkIdentities(name, section)
         let both = controllers.items.count == 2
-        let places = UnitLayout(section, storage, devices).places
         return section.items.compactMap { item in
-            guard let place = places[item.lun] else { return nil }
+            guard let place = layout.places[item.lun] else { return nil }
             if !both, item.preferred == .b {
                 item.preferredEntry?.refuse("there is no controller b")
             }
             if place.bytes % UInt64(item.blockLength) != 0 {
                 item.entry.refuseKey("\(place.bytes) bytes are no whole number of blocks of \(item.blockLength)")
             }
-            let map = UnitMap(
+            var map = UnitMap(
                 sectors: place.bytes / 512, device: place.device, dataOffset: place.dataOffset,
                 stateOffset: place.stateOffset, preferred: item.preferred ?? .a, policy: item.policy)
+            map.thin = item.profile.thin
             var unit = UnitDescription(
                 lun: item.lun, map: map, blockLength: item.blockLength,
                 naa: item.naa?.bytes ?? Identity.naa(array: name, lun: item.lun),

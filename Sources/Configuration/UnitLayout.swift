@@ -16,6 +16,8 @@ struct UnitLayout {
     }
     /// By LUN; refused ones are not in it.
     private(set) var places: [UInt16: Place] = [:]
+    /// Bytes that the units of a thin device need, by device.
+    private(set) var thin: [DeviceIndex: UInt64] = [:]
 
     private static let alignment: UInt64 = 1 << 20
 
@@ -25,8 +27,36 @@ struct UnitLayout {
             let items = section.items.filter { $0.pool == pool.name }
             // A size that was refused is no wish for the rest.
             guard items.allSatisfy({ $0.sizeEntry == nil || $0.size != nil }) else { continue }
-            place(items, pool, DeviceIndex(UInt16(index)), devices[index].dataBytes)
+            let device = DeviceIndex(UInt16(index))
+            if items.contains(where: \.profile.thin) {
+                guard allThin(items, pool, devices[index]) else { continue }
+                place(items, pool, device, DevicesSection.size.upperBound)
+                thin[device] = items.reduce(0) { $0 + Self.aligned($1.size ?? 0) }
+            } else {
+                place(items, pool, device, devices[index].dataBytes)
+            }
         }
+    }
+
+    /// A thin unit takes room as it is written: what it may take must not be promised to another unit as a whole, its
+    /// device must be able to give room back, and its size is its own matter.
+    private func allThin(
+        _ items: [LogicalUnitsSection.Item], _ pool: StorageSection.Pool, _ device: DeviceDescription
+    ) -> Bool {
+        if let other = items.first(where: { !$0.profile.thin }) {
+            other.entry.refuseKey(
+                "\(pool.name) has thin units; a fully provisioned one needs another pool, or thin: true")
+            return false
+        }
+        if let unsized = items.first(where: { $0.size == nil }) {
+            unsized.entry.refuseKey("'size' is missing; a thin unit has no rest of a pool to take; write size: 1GiB")
+            return false
+        }
+        guard case .file = device.kind else {
+            pool.entry.refuseKey("thin units need a device that is a file; \(device.name) is none")
+            return false
+        }
+        return true
     }
 
     private mutating func place(

@@ -91,6 +91,11 @@ package struct DeviceDescription: Sendable {
     package var kind: Kind
     /// Bytes of data; the device itself is `DeviceLayout.labelArea` longer.
     package var dataBytes: UInt64
+    /// Bytes in which the units of a thin device have their places, of which it can have `dataBytes` at a time; nil
+    /// for a device that is not thin.
+    package var thinBytes: UInt64?
+    /// Bytes that the file behind it is long.
+    package var fileBytes: UInt64 { (thinBytes ?? dataBytes) + DeviceLayout.labelArea }
     package init(name: String, kind: Kind, dataBytes: UInt64) {
         self.name = name
         self.kind = kind

@@ -4,6 +4,8 @@ import Glibc
 /// An open device: a descriptor for transfers, or a mapping.
 struct Device {
     let bytes: UInt64
+    /// Bytes that it may take of its file system; `Int64.max` when it is not thin.
+    let capacity: Int64
     /// -1 for a memory device.
     let descriptor: Int32
     /// The mapping of a memory device.
@@ -16,6 +18,7 @@ struct Device {
 
     init(_ spec: DeviceSpec) throws(DeviceError) {
         bytes = spec.bytes
+        capacity = spec.capacity.map { Int64(clamping: $0) } ?? .max
         switch spec.place {
         case .memory:
             base = try DeviceFile.map(spec)

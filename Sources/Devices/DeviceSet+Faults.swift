@@ -10,7 +10,10 @@ extension DeviceSet {
         if request.kind == .flush { return 0 }
         let (end, overflow) = request.offset.addingReportingOverflow(UInt64(request.count))
         if overflow || end > UInt64(Int64.max) || request.offset % 512 != 0 || request.count % 512 != 0 { return nil }
-        if request.kind == .discard { return end }
+        if request.kind == .discard || request.kind == .allocate { return end }
+        if request.kind == .query {
+            return request.sliceCount == 1 && request.slices[0].count >= PageSize.bytes ? end : nil
+        }
         var sum = 0
         for index in 0..<Int(request.sliceCount) { sum += request.slices[index].count }
         return sum == Int(request.count) && request.sliceCount <= 1024 ? end : nil
@@ -43,7 +46,13 @@ extension DeviceSet {
                 at += slice.count
             }
         case .discard: memset(at, 0, Int(request.count))
-        case .flush: break
+        case .query:
+            // A mapped device has all its memory: one entry, mapped.
+            guard request.sliceCount == 1 else { return }
+            request.slices[0].base.put(little64: 1, 0)
+            request.slices[0].base.put(little64: request.offset, 8)
+            request.slices[0].base.put(little64: UInt64(request.count) | 1 << 63, 16)
+        case .flush, .allocate: break
         }
     }
 }

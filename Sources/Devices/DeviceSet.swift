@@ -91,10 +91,19 @@ package struct DeviceSet: ~Copyable {
         if let base = devices[index].base {
             Self.copy(request, base)
             completions.append(StorageCompletion(id: request.id, fault: nil))
-        } else if request.kind == .discard || (request.kind == .flush && !devices[index].flushesAsynchronously) {
+        } else if isSlow(request.kind, index) {
             enqueueSlow(request, index)
         } else {
             backlogs[index].append(request)
+        }
+    }
+
+    /// What libaio has no request for.
+    private func isSlow(_ kind: StorageRequest.Kind, _ index: Int) -> Bool {
+        switch kind {
+        case .read, .write: false
+        case .flush: !devices[index].flushesAsynchronously
+        case .discard, .allocate, .query: true
         }
     }
 
@@ -151,8 +160,8 @@ package struct DeviceSet: ~Copyable {
         case .read, .write:
             if result == Int(flight.count) { return nil }
             return Self.fault(flight.kind, errno: result < 0 ? Int32(truncatingIfNeeded: -result) : EIO)
-        case .discard:
-            return result == 0 ? nil : Self.fault(.discard, errno: Int32(truncatingIfNeeded: -result))
+        case .discard, .allocate, .query:
+            return result == 0 ? nil : Self.fault(flight.kind, errno: Int32(truncatingIfNeeded: -result))
         case .flush:
             if result == 0 && flight.failures == devices[flight.device].flushFailures { return nil }
             if result != 0 { devices[flight.device].flushFailures &+= 1 }

@@ -14,6 +14,8 @@ package struct DeviceSpec: Sendable {
     package var place: Place
     /// Bytes that the device must have, label area included.
     package var bytes: UInt64
+    /// Bytes that a thin device may take of its file system, label area included; nil when it is not thin.
+    package var capacity: UInt64?
 
     package init(name: String, place: Place, bytes: UInt64) {
         self.name = name

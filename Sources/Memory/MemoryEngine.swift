@@ -50,6 +50,11 @@ package struct MemoryEngine: ~Copyable {
     var waitingForSpace = Queue<UInt32>(capacity: 256)
     var held = Queue<UInt32>(capacity: 256)
     var waitingForClean = Queue<UInt32>(capacity: 64)
+    /// Operations whose extent is being discarded, or that need room on a thin device.
+    var waitingForDiscard = Queue<UInt32>(capacity: 64)
+    var waitingForRoom = Queue<UInt32>(capacity: 64)
+    /// Discards that keep others out of their extents, in their order.
+    var discards = Queue<UInt32>(capacity: 16)
     var dirty = FrameList()
     /// Pages of admitted operations: proves that frames for them can be had by cleaning others.
     var admittedPages = 0
@@ -120,6 +125,7 @@ package struct MemoryEngine: ~Copyable {
         operations.deallocate()
         pageSlots.deallocate()
         devices.deallocate()
+        for index in configuration.units.indices { units[index].room.deallocate() }
         units.deinitialize(count: configuration.units.count)
         units.deallocate()
         copyOrders.deallocate()
@@ -140,6 +146,12 @@ package struct MemoryEngine: ~Copyable {
             release(Int(token.slot))
         case .synchronize(let token, let unit, let extent):
             beginSynchronize(Int(token.slot), unit, extent)
+        case .discard(let token, let unit, let extent):
+            start(Int(token.slot), .discard, unit, extent)
+            runnable.append(UInt32(token.slot))
+        case .provisioning(let token, let unit, let extent):
+            beginSynchronize(Int(token.slot), unit, extent)
+            operations[Int(token.slot)].isQuery = true
         case .wantState(let unit):
             units[Int(unit.raw)].userWants = true
             evaluateState(unit)
@@ -182,6 +194,11 @@ package struct MemoryEngine: ~Copyable {
     /// Once after each batch: destaging and flushes are decided here, where a batch's writes are seen together.
     package mutating func settle(at now: Instant) {
         self.now = now
+        membership.batch += 1
+        if awaitsRelease {
+            while let waiting = waitingForClean.popFirst() { runnable.append(waiting) }
+            answerCleanRequests()
+        }
         run()
         askForSpace()
         destage()
@@ -192,6 +209,7 @@ package struct MemoryEngine: ~Copyable {
     /// When `settle` is wanted at the latest.
     package var nextDeadline: Instant {
         guard !membership.isFrozen, condition.serving else { return .never }
+        if awaitsRelease && !hasReleased && membership.releasesPending == 0 { return now }
         // What is being written already wants nothing before its completion.
         var next = dirty.head
         for _ in 0..<PageSize.operationPages where next != .max {
@@ -218,6 +236,7 @@ package struct MemoryEngine: ~Copyable {
             case .read: advanceRead(index)
             case .write, .stateWrite: advanceWrite(index)
             case .synchronize: advanceSynchronize(index)
+            case .discard: advanceDiscard(index)
             }
         }
     }

@@ -7,6 +7,7 @@ package struct MemoryStatistics: Sendable {
     package var readMisses: UInt64 = 0
     package var stagedBytes: UInt64 = 0
     package var destagedBytes: UInt64 = 0
+    package var discardedBytes: UInt64 = 0
     package var flushes: UInt64 = 0
     package var tornFrames: UInt64 = 0
     /// Members of groups that never got their leader: found and not used.

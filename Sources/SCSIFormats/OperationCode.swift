@@ -17,6 +17,7 @@ package enum OperationCode: UInt8, Sendable, CaseIterable {
     case preFetch10 = 0x34
     case synchronizeCache10 = 0x35
     case writeSame10 = 0x41
+    case unmap = 0x42
     case modeSelect10 = 0x55
     case modeSense10 = 0x5A
     case read16 = 0x88

@@ -95,7 +95,7 @@ extension DeviceServer {
         case .waiting:
             unlink(slot)
             endWithoutCompletion(slot)
-        case .reading, .preparing, .committing, .synchronizing:
+        case .reading, .preparing, .committing, .synchronizing, .discarding, .querying:
             tasks[slot].holdsPages = false
             tasks[slot].phase = .releasing
             blocks.append(.release(tasks[slot].token))
@@ -149,7 +149,8 @@ extension DeviceServer {
         case .releasing:
             // The answer crossed the release, which then needs no answer of its own.
             endWithoutCompletion(slot)
-        case .free, .waiting, .committing, .synchronizing, .sending, .sendingParameters, .receiving, .changingState:
+        case .free, .waiting, .committing, .synchronizing, .discarding, .querying, .sending, .sendingParameters,
+            .receiving, .changingState:
             break
         }
     }
@@ -159,6 +160,7 @@ extension DeviceServer {
         switch commands[Int(tasks[slot].row)].handler {
         case .medium(.compareAndWrite): receiveCompareData(slot, run)
         case .medium(.writeSame): fillPages(slot, run)
+        case .dataOut(.unmap): zeroPages(slot, run)
         case .medium, .dataIn, .dataOut, .plain: receivePages(slot, run)
         }
     }
@@ -172,8 +174,8 @@ extension DeviceServer {
                 slot, SenseData(.miscompare, .miscompareDuringVerify, information: UInt64(offset)),
                 total: tasks[slot].total)
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .reading, .preparing, .synchronizing, .sending, .sendingParameters, .receiving,
-            .changingState:
+        case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .querying, .sending,
+            .sendingParameters, .receiving, .changingState:
             break
         }
     }
@@ -187,6 +189,9 @@ extension DeviceServer {
             if let fault { fail(slot, fault, total: tasks[slot].moved) } else { committed(slot) }
         case .synchronizing:
             if let fault { fail(slot, fault) } else { complete(slot, .good, total: 0) }
+        case .discarding:
+            if let fault { fail(slot, fault, total: tasks[slot].total) } else { chunkWritten(slot) }
+        case .querying: if let fault { fail(slot, fault) } else { sendLBAStatus(slot) }
         case .releasing: endWithoutCompletion(slot)
         case .free, .waiting, .sending, .sendingParameters, .receiving, .changingState: break
         }

@@ -44,7 +44,10 @@ extension DeviceServer {
 
     /// Whether a row's command exists on a unit: some depend on the unit's profile.
     @inline(__always) func exists(_ row: Int, on unit: Int) -> Bool {
-        !commands[row].traits.contains(.atomic) || units.pointer(unit).pointee.profile.atomicBytes > 0
+        let traits = commands[row].traits
+        if traits.isDisjoint(with: [.atomic, .thin]) { return true }
+        let profile = units.pointer(unit).pointee.profile
+        return traits.contains(.atomic) ? profile.atomicBytes > 0 : profile.thin
     }
 
     /// Sense data of an operation code or service action that is not in the table.
@@ -74,6 +77,7 @@ extension DeviceServer {
         case .medium(.writeSame): startWriteSame(slot)
         case .medium(.preFetch): startPreFetch(slot)
         case .medium(.synchronizeCache): startSynchronize(slot)
+        case .dataIn(.lbaStatus): startLBAStatus(slot)
         case .dataIn: sendParameters(slot)
         case .dataOut: startList(slot)
         case .plain(.testUnitReady): complete(slot, .good, total: 0)

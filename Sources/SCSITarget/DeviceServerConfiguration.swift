@@ -87,6 +87,13 @@ package enum DeviceServerLimits {
     package static var compareAndWriteBytes: Int { 64 << 10 }
     /// MAXIMUM WRITE SAME LENGTH in bytes.
     package static var writeSameBytes: Int { 128 << 20 }
+    /// MAXIMUM UNMAP LBA COUNT in bytes, and MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT: what one parameter page holds.
+    package static var unmapBytes: Int { 1 << 30 }
+    package static var unmapDescriptors: Int { 255 }
+    /// Bytes that one block operation discards at most.
+    package static var discardBytes: Int { 64 << 20 }
+    /// Bytes that one GET LBA STATUS looks at.
+    package static var queryBytes: Int { 1 << 30 }
     /// The longest mode parameter list, in bytes: one parameter page.
     package static var parameterListBytes: Int { PageSize.bytes }
 }

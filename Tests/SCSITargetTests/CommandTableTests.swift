@@ -32,6 +32,7 @@ import Testing
         if row.traits.contains(.attentionExempt) { traits.append("attention-exempt") }
         if row.traits.contains(.writes) { traits.append("writes") }
         if row.traits.contains(.atomic) { traits.append("atomic") }
+        if row.traits.contains(.thin) { traits.append("thin") }
         if row.traits.contains(.pair) { traits.append("pair") }
         if row.traits.contains(.serviceAction) { traits.append("service-action") }
         let length = row.lengthField.width == 0 ? "-" : "\(row.lengthField.byte):\(row.lengthField.width)"
@@ -93,6 +94,7 @@ import Testing
     @Test func everyReservedBitIsRefusedWithAPointerToIt() {
         var profile = UnitProfile()
         profile.atomicBytes = 65_536
+        profile.thin = true
         let world = World(profile: profile)
         world.login()
         for row in CommandTable.rows {

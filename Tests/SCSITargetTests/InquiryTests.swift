@@ -126,7 +126,7 @@ import Testing
             world.command([0xA3, 0x0C, options, opcode, 0, action, 0, 0, 0x10, 0, 0, 0], dataIn: 4096)
         }
         let all = report(0)
-        let rows = CommandTable.rows.filter { !$0.traits.contains(.atomic) }
+        let rows = CommandTable.rows.filter { $0.traits.isDisjoint(with: [.atomic, .thin]) }
         #expect(all.data.count == 4 + 8 * rows.count)
         #expect(report(0x80).data.count == 4 + 20 * rows.count)
         #expect(report(1, 0x28).data == [0, 3, 0, 10, 0x28, 0x18, 255, 255, 255, 255, 0, 255, 255, 0])
@@ -135,7 +135,7 @@ import Testing
         #expect(report(1, 0x9E).code == 0x2400)
         #expect(report(2, 0x28).code == 0x2400)
         #expect(report(2, 0x9E, 0x10).data[4...5] == [0x9E, 0x10])
-        #expect(report(2, 0x9E, 0x12).data == [0, 1, 0, 0])
+        #expect(report(2, 0x9E, 0x1F).data == [0, 1, 0, 0])
         #expect(report(3, 0x9E, 0x10).data[1] == 3)
         #expect(report(3, 0x28).data[1] == 3)
         #expect(report(3, 0x28, 1).data[1] == 1)

@@ -104,6 +104,14 @@ extension World {
         case .synchronize(let token, let unit, let extent):
             begin(Int(token.slot), Int(unit.raw), extent, isWrite: false, synchronizing: true)
             answerOrHold(request)
+        case .discard(let token, let unit, let extent):
+            precondition(extent.start % 8 == 0 && extent.count % 8 == 0 && extent.count > 0)
+            begin(Int(token.slot), Int(unit.raw), extent, isWrite: false, synchronizing: true)
+            discards.append(extent)
+            answerOrHold(request)
+        case .provisioning(let token, let unit, let extent):
+            begin(Int(token.slot), Int(unit.raw), extent, isWrite: false, synchronizing: true)
+            answerOrHold(request)
         case .release(let token): release(Int(token.slot))
         case .wantState, .wantStateWrite, .commitState:
             requests.append("\(request)".split(separator: "(")[0].description)
@@ -142,7 +150,8 @@ extension World {
     static func slot(of request: BlockRequest) -> Int? {
         switch request {
         case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
-            .release(let token), .synchronize(let token, _, _):
+            .release(let token), .synchronize(let token, _, _), .discard(let token, _, _),
+            .provisioning(let token, _, _):
             Int(token.slot)
         case .wantState, .returnState, .wantStateWrite, .commitState: nil
         }
@@ -158,6 +167,8 @@ extension World {
             return
         }
         if operation.synchronizing {
+            if case .discard = request { zero(operation) }
+            if case .provisioning = request { tell(operation, slot) }
             end(slot)
             server.handle(.completed(token, nil), at: now)
         } else if operation.committing {
@@ -191,6 +202,27 @@ extension World {
         }
     }
 
+    private func zero(_ operation: Operation) {
+        let range = Int(operation.extent.start) * 512..<Int(operation.extent.end) * 512
+        disks[operation.unit].replaceSubrange(range, with: [UInt8](repeating: 0, count: range.count))
+    }
+
+    /// Pages of zeros count as unmapped.
+    private func tell(_ operation: Operation, _ slot: Int) {
+        let page = frames.pointer(Frames.parameter(slot))
+        var entries = 0
+        var sector = Int(operation.extent.start)
+        while sector < Int(operation.extent.end), entries < 255 {
+            let end = min((sector / 8 + 1) * 8, Int(operation.extent.end))
+            let mapped = disks[operation.unit][sector * 512..<end * 512].contains { $0 != 0 }
+            page.put(little64: UInt64(sector), 8 + entries * 16)
+            page.put(little64: UInt64(end - sector) | (mapped ? 1 << 63 : 0), 16 + entries * 16)
+            entries += 1
+            sector = end
+        }
+        page.put(little64: UInt64(entries), 0)
+    }
+
     /// Where the compare data in the scratch pages differ from the medium.
     private func firstDifference(_ slot: Int, _ run: PageRun, _ present: [UInt8]) -> Int? {
         let pages = operations[slot]?.extent.pageCount ?? 0
@@ -212,7 +244,7 @@ extension World {
             granted.remove(Int(unit.raw))
             server.handle(.stateWritable(unit, FrameIndex(stateFrames[Int(unit.raw)])), at: now)
         case .commitState(let unit): server.handle(.stateCommitted(unit, fault), at: now)
-        case .read, .prepareWrite, .commitWrite, .release, .synchronize, .returnState: break
+        case .read, .prepareWrite, .commitWrite, .release, .synchronize, .discard, .provisioning, .returnState: break
         }
     }
 

@@ -59,6 +59,7 @@ final class World {
     var generation: UInt16 = 0
     var nextSlot = 0
     var requests: [String] = []
+    var discards: [BlockExtent] = []
     var reads: [(BlockExtent, Bool)] = []
     var commits: [CommitOptions] = []
     var durables: [Bool] { commits.map(\.durable) }

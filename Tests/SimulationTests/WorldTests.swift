@@ -12,6 +12,7 @@ import Testing
         options.faults = faults
         options.lie = planted
         options.atomics = false
+        options.thin = false
         return simulate(options) { ReferenceTarget($0, bug: bug) }
     }
 

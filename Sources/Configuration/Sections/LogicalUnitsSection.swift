@@ -20,14 +20,15 @@ struct LogicalUnitsSection {
     }
     var items: [Item] = []
 
+    /// The longest write that one block operation takes.
+    static let atomicLimit = UInt64(PageSize.operationPages * PageSize.bytes)
     /// LUNs of the peripheral device addressing method (SAM-6 §4.7.7.2).
     static let lun: ClosedRange<Int> = 0...255
     static let size: ClosedRange<UInt64> = (1 << 20)...(64 << 40)
 
     private static let keys: [KnownKey] = [
         .read("pool"), .read("size"), .read("block_size"), .read("policy"), .read("preferred"), .read("identity"),
-        .read("removable"), .read("read_only"), .read("version"),
-        .unavailable("thin", "units are fully provisioned on sparse files"),
+        .read("removable"), .read("read_only"), .read("version"), .read("thin"), .read("atomic"),
     ]
     private static let identityKeys: [KnownKey] = [.read("naa"), .read("serial")]
 
@@ -88,6 +89,10 @@ struct LogicalUnitsSection {
         item.profile.physicalExponent = size.exponent
         item.profile.removable = section["removable"]?.flag() ?? false
         item.profile.readOnly = section["read_only"]?.flag() ?? false
+        item.profile.thin = section["thin"]?.flag() ?? false
+        if let entry = section["atomic"], let bytes = entry.size(multipleOf: 4096, 4096...Self.atomicLimit) {
+            item.profile.atomicBytes = UInt32(bytes)
+        }
         item.profile.version = section["version"]?.choice([("spc3", 0x05), ("spc4", 0x06)]) ?? 0x06
     }
 

@@ -29,7 +29,7 @@ package enum StartChecks {
                 throw StartError(
                     .noInput, "device \(device.name): \(path): \(reason(errno)); give the right to read and write it")
             }
-            let wanted = device.dataBytes + DeviceLayout.labelArea
+            let wanted = device.fileBytes
             let size = Configuration.Surroundings.process.deviceSize(path) ?? 0
             guard size >= wanted else {
                 throw StartError(

@@ -27,7 +27,7 @@ package struct StateFolder: Sendable {
         try makeOnce("pair-id", Self.randomDigits(bytes: 16) + "\n")
         for device in configuration.description.devices where !configuration.givenDevices.contains(device.name) {
             if case .file(let file) = device.kind {
-                try Self.makeSparse(file, device.dataBytes + DeviceLayout.labelArea)
+                try Self.makeSparse(file, device.fileBytes)
             }
         }
         try Self.makeFolder(folder(of: pair.witnessFile))

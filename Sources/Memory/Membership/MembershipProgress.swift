@@ -22,6 +22,10 @@ struct MembershipProgress {
     var catchUpCopies = 0
     var isChannelUp = false
     var isWindowOpen = false
+    /// Batches so far, and the one in which a header of the partner's was last opened or settled through the window:
+    /// only the next one shows whether that was done, or the window was lost.
+    var batch: UInt64 = 2
+    var lastTouch: UInt64 = 0
     /// Release messages without an answer.
     var releasesPending = 0
     /// What was last reported as the record's dirty flag.

@@ -106,7 +106,7 @@ extension MemoryEngine {
         voidPointers()
         for index in configuration.units.indices { units[index].isHandingOver = false }
         for id in 0..<operationCount {
-            if operations[id].kind == .synchronize { operations[id].partnerDone = true }
+            operations[id].partnerDone = true
             if operations[id].kind != .none && operations[id].phase == .mirror {
                 operations[id].outstanding = 0
                 operations[id].phase = .held
@@ -155,6 +155,9 @@ extension MemoryEngine {
         }
         for id in 0..<lists.count where operations[id].kind == .synchronize && !operations[id].partnerDone {
             askPartnerToClean(id)
+        }
+        for place in 0..<discards.count where !operations[Int(discards[place])].partnerDone {
+            askPartnerToClean(Int(discards[place]))
         }
         if membership.agreement.step != .none && membership.agreement.step != .agreed { askForHeaders() }
     }

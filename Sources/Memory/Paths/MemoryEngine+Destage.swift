@@ -173,7 +173,7 @@ extension MemoryEngine {
     mutating func transferEnded(_ transfer: Int, fault: BlockFault?) {
         guard transfer < transfers.capacity, transfers[transfer].kind != .none else { return }
         let job = transfers[transfer]
-        if let fault { effects.append(.deviceFault(job.device, fault)) }
+        if let fault, fault != .spaceExhausted { effects.append(.deviceFault(job.device, fault)) }
         switch job.kind {
         case .none: return
         case .stage: stageEnded(transfer, fault: fault)
@@ -181,6 +181,9 @@ extension MemoryEngine {
             stateReadEnded(job.unit, transferFrames[transfer * PageSize.operationPages], fault: fault)
         case .flush: flushEnded(job.device, fault: fault)
         case .destage, .operation: writeEnded(transfer, fault: fault)
+        case .discard: discardEnded(job, fault: fault)
+        case .allocate: roomEnded(job, fault: fault)
+        case .query: queryEnded(job, fault: fault)
         }
         transfers[transfer].kind = .none
         transfers.giveBack(transfer)

@@ -122,7 +122,7 @@ extension MemoryEngine {
 
     mutating func advanceSynchronize(_ id: Int) {
         let op = operations + id
-        if op.pointee.phase == .flush { return }
+        if op.pointee.phase == .flush || op.pointee.phase == .device { return }
         if op.pointee.phase == .held { return finishSynchronize(id) }
         let first = op.pointee.extent.firstPage
         let end = op.pointee.extent.count == 0 ? UInt64.max : first + UInt64(op.pointee.pageCount)
@@ -131,10 +131,53 @@ extension MemoryEngine {
             waitingForClean.append(UInt32(id))
             return
         }
+        if op.pointee.isQuery { return askDevice(id) }
         op.pointee.phase = .flush
         let device = devices + Int(units[Int(op.pointee.unit.raw)].device.raw)
         op.pointee.mark = device.pointee.flushesBegun
         device.pointee.waiters.append(UInt32(id), in: operations)
+    }
+
+    /// Everything of the extent is on the device: which parts it has, it knows itself.
+    private mutating func askDevice(_ id: Int) {
+        let op = operations + id
+        guard transfers.capacity - transfers.count > 8, let transfer = transfers.take() else {
+            waitingForClean.append(UInt32(id))
+            return
+        }
+        let map = units + Int(op.pointee.unit.raw)
+        transfers[transfer] = Transfer(
+            kind: .query, device: map.pointee.device, unit: op.pointee.unit, firstPage: op.pointee.firstPage, count: 0,
+            operation: UInt32(id))
+        op.pointee.phase = .device
+        let start = op.pointee.extent.start * 512
+        let left = op.pointee.extent.count == 0
+            ? map.pointee.sectors * 512 - start : UInt64(op.pointee.extent.count) * 512
+        let slices = transferSlices + transfer * PageSize.operationPages
+        slices[0] = ByteSlice(base: frames.pointer(Frames.parameter(id)), count: PageSize.bytes)
+        effects.append(
+            .storage(
+                StorageRequest(
+                    kind: .query, id: UInt32(transfer), device: map.pointee.device,
+                    offset: map.pointee.dataOffset + start, count: UInt32(min(left, 2 << 30)), slices: slices,
+                    sliceCount: 1)))
+    }
+
+    /// The device's answer is in the parameter page: places on the device become places in the unit.
+    mutating func queryEnded(_ job: Transfer, fault: BlockFault?) {
+        let id = Int(job.operation)
+        let base = frames.pointer(Frames.parameter(id))
+        let offset = units[Int(job.unit.raw)].dataOffset
+        if fault == nil {
+            let raw = UnsafeRawPointer(base)
+            for entry in 0..<min(Int(raw.little64(0)), (PageSize.bytes - 8) / 16) {
+                let (start, length) = (raw.little64(8 + entry * 16), raw.little64(16 + entry * 16))
+                base.put(little64: (start &- offset) / 512, 8 + entry * 16)
+                base.put(little64: (length & ~(1 << 63)) / 512 | length & 1 << 63, 16 + entry * 16)
+            }
+        }
+        operations[id].fault = fault
+        finishSynchronize(id)
     }
 
     /// A device could not write or flush: it is tried again in a while, and whoever waits for its pages to be durable
@@ -148,7 +191,7 @@ extension MemoryEngine {
                 continue
             }
             operations[Int(id)].fault = fault
-            finishSynchronize(Int(id))
+            if operations[Int(id)].kind == .discard { finishDiscard(Int(id)) } else { finishSynchronize(Int(id)) }
         }
         for _ in 0..<cleanRequests.count {
             guard let request = cleanRequests.popFirst() else { break }

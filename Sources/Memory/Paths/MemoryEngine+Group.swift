@@ -39,7 +39,10 @@ extension MemoryEngine {
             let frame = frame(id, index)
             FrameHeader.settle(at: region + layout.header(Int(frame.raw)))
             let slot = pool[frame].pointee.slot
-            if usesWindow && slot != .max { effects.append(.settle(slot: slot)) }
+            if usesWindow && slot != .max {
+                effects.append(.settle(slot: slot))
+                membership.lastTouch = membership.batch
+            }
         }
         if isMirroring && !usesWindow { sendSettle() }
     }

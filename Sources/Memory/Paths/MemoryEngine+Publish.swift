@@ -67,7 +67,7 @@ extension MemoryEngine {
     /// Ends a write that was not sealed: its locks and frames are free again.
     mutating func undoWrite(_ id: Int) {
         let op = operations + id
-        let locked = op.pointee.phase == .page ? op.pointee.progress : 0
+        let locked = op.pointee.phase == .page || op.pointee.phase == .room ? op.pointee.progress : 0
         if op.pointee.phase == .frames {
             dropFilling(id, count: op.pointee.progress)
         } else {

@@ -51,6 +51,8 @@ extension MemoryEngine {
         op.pointee.isAdmitted = false
         op.pointee.usesPointers = false
         if usedPointers { evaluatePointers() }
+        // A discard may have waited for this one.
+        if !discards.isEmpty { while let waiting = waitingForClean.popFirst() { runnable.append(waiting) } }
         wakeForFrames()
     }
 

@@ -28,7 +28,7 @@ extension MemoryEngine {
         if op.pointee.isReleased && !op.pointee.isSealed { return abandonWrite(id) }
         switch op.pointee.phase {
         case .frames: lendFrames(id)
-        case .space, .pointer, .page: advanceCommit(id)
+        case .space, .pointer, .room, .page: advanceCommit(id)
         case .deviceTurn: writeThrough(id)
         case .held: finishWrite(id)
         case .idle, .lent, .mirror, .device, .flush, .clean: break
@@ -70,7 +70,7 @@ extension MemoryEngine {
             return
         }
         guard reserveSlots(id) else { return }
-        guard op.pointee.kind == .stateWrite || takePointers(id, .exclusive) else { return }
+        guard op.pointee.kind == .stateWrite || takePointers(id, .exclusive) && reserveRoom(id) else { return }
         while op.pointee.progress < op.pointee.pageCount {
             guard lockPage(id, op.pointee.progress) else { return }
             op.pointee.progress += 1

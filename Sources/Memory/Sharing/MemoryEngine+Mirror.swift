@@ -56,6 +56,7 @@ extension MemoryEngine {
         guard isMirroring, !Planted.isOn(.keepMirrorCopy) else { return }
         if membership.isWindowOpen && membership.releasesPending == 0 {
             effects.clear(slot)
+            membership.lastTouch = membership.batch
             slots.giveBack(slot)
             if !waitingForSpace.isEmpty { while let id = waitingForSpace.popFirst() { runnable.append(id) } }
         } else {

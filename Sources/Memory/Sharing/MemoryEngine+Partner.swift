@@ -152,6 +152,8 @@ extension MemoryEngine {
         message.pageCount = op.extent.count == 0 ? 0 : UInt32(op.pageCount)
         message.mode = .shared
         message.argument = 2
+        // A discard wants the copies of clean pages gone as well.
+        message.argument2 = op.kind == .discard ? 1 : 0
         message.request = UInt32(id) + 1
         effects.append(.send(message, data: nil, stable: false))
     }
@@ -171,7 +173,10 @@ extension MemoryEngine {
         for _ in 0..<cleanRequests.count {
             guard let request = cleanRequests.popFirst() else { return }
             let end = request.pageCount == 0 ? UInt64.max : request.firstPage &+ UInt64(request.pageCount)
-            if isDirty(UnitIndex(request.unit), from: request.firstPage, to: end, upTo: request.version.counter) {
+            let limit = request.argument2 == 1 ? UInt64.max : request.version.counter
+            if isDirty(UnitIndex(request.unit), from: request.firstPage, to: end, upTo: limit)
+                || request.argument2 == 1 && !hasReleased
+            {
                 cleanRequests.append(request)
             } else {
                 effects.append(.send(request.answer(.done), data: nil, stable: false))
@@ -182,7 +187,8 @@ extension MemoryEngine {
     private mutating func partnerCleaned(_ message: PagingMessage) {
         guard message.request >= 1, Int(message.request) <= lists.count else { return }
         let id = Int(message.request) - 1
-        guard operations[id].kind == .synchronize, !operations[id].partnerDone else { return }
+        let isWaiting = operations[id].kind == .synchronize || operations[id].kind == .discard
+        guard isWaiting, !operations[id].partnerDone else { return }
         if message.status == .busy { return askPartnerToClean(id) }
         operations[id].partnerDone = true
         if message.status != .done { operations[id].fault = .unwritable }

@@ -8,6 +8,10 @@ extension MemoryEngine {
     @inline(__always) mutating func takePointers(_ id: Int, _ mode: PointerMode) -> Bool {
         let op = operations + id
         if op.pointee.usesPointers { return true }
+        if !discards.isEmpty && waitsForDiscard(id) {
+            op.pointee.phase = .pointer
+            return false
+        }
         if !condition.paired, !units[Int(op.pointee.unit.raw)].isMoving {
             op.pointee.usesPointers = true
             return true
@@ -158,7 +162,7 @@ extension MemoryEngine {
         let first = PageKey.page(key)
         for id in 0..<lists.count {
             let op = operations[id]
-            guard op.usesPointers, op.unit == unit, mode == .exclusive || op.kind == .write else { continue }
+            guard op.usesPointers, op.unit == unit, mode == .exclusive || op.kind != .read else { continue }
             if op.firstPage < first + MemoryLimits.granulePages && op.firstPage + UInt64(op.pageCount) > first {
                 return true
             }
@@ -192,6 +196,7 @@ extension MemoryEngine {
         pointers[slot].grant = lamport
         pointers[slot].theirs = record.wanted
         pointers[slot].wanted = .none
+        if record.wanted == .exclusive { forgetRoom(record.key) }
         statistics.pointersGranted += 1
         var answer = pointerMessage(
             record.wanted == .exclusive ? .allocateWrite : .allocateRead, record.key, record.wanted)
@@ -213,6 +218,7 @@ extension MemoryEngine {
         pointers[slot].isRecalled = false
         if record.mine.rawValue > record.keep.rawValue { pointers[slot].mine = record.keep }
         pointers[slot].isReleasing = true
+        forgetRoom(record.key)
         sendGiveUp(slot, modified: wasExclusive)
         wakeWaiters(ofPointer: slot)
         if PageKey.isState(record.key) { evaluateState(PageKey.unit(record.key)) }
@@ -258,6 +264,9 @@ extension MemoryEngine {
 
     /// All pointers of both sides are void (epoch): whoever waits for one looks again.
     mutating func voidPointers(of unit: UnitIndex? = nil) {
+        for index in configuration.units.indices where unit == nil || Int(unit?.raw ?? 0) == index {
+            units[index].room.forgetAll()
+        }
         for slot in 0..<pointers.capacity where pointers.isUsed(slot) {
             if let unit, PageKey.unit(pointers[slot].key) != unit || PageKey.isState(pointers[slot].key) { continue }
             dropPrefilled(slot)

@@ -24,6 +24,8 @@ struct UnitState {
     let blockPages: [UInt32]
     let readAhead: [UInt32]
     let destageAge: Interval
+    /// Granules whose room on a thin device is known to be taken, while this controller may write them.
+    var room: RoomMap
 
     /// The state block's content is known; `content` is its frame.
     var isLoaded = false
@@ -73,6 +75,7 @@ struct UnitState {
         watermarks = (map.policy.highWatermark, map.policy.lowWatermark)
         blockPages = rows.map { $0.blockSize / UInt32(PageSize.bytes) }
         readAhead = rows.map(\.readAhead)
+        room = RoomMap(granules: map.thin ? (map.sectors * 512 >> 20) + 1 : 0)
         destageAge = rows.map(\.destageAge).min() ?? .seconds(1)
     }
 

@@ -4,7 +4,7 @@ import Primitives
 /// One block operation from its request to its last word: what a token stands for, or the commit of a state block
 /// (those have the slots behind the tokens').
 struct Operation {
-    enum Kind: UInt8 { case none, read, write, synchronize, stateWrite }
+    enum Kind: UInt8 { case none, read, write, synchronize, stateWrite, discard }
     /// What the operation waits for, or who has it.
     enum Phase: UInt8 {
         case idle
@@ -16,6 +16,8 @@ struct Operation {
         case space
         /// A pointer between the controllers.
         case pointer
+        /// Room on a thin device.
+        case room
         /// A page's lock or its staging.
         case page
         /// Copies to the partner.
@@ -58,6 +60,8 @@ struct Operation {
     /// The user let go before the answer.
     var isReleased = false
     var isSequential = false
+    /// A synchronize that ends with the question what the device has, instead of a flush.
+    var isQuery = false
     var isAdmitted = false
     /// It relies on pointers between the controllers at the moment.
     var usesPointers = false
@@ -90,7 +94,7 @@ struct Operation {
 
 /// One transfer between frames and a device, or a flush.
 struct Transfer {
-    enum Kind: UInt8 { case none, stage, destage, operation, flush, stateRead }
+    enum Kind: UInt8 { case none, stage, destage, operation, flush, stateRead, discard, allocate, query }
     var kind: Kind = .none
     var device = DeviceIndex(0)
     var unit = UnitIndex(0)
@@ -100,5 +104,7 @@ struct Transfer {
     /// Of a write: where on the device, and how much so far.
     var offset: UInt64 = 0
     var bytes = 0
+    /// Of a request for room: the generation of the unit's map when it was asked for.
+    var mark: UInt64 = 0
     var operation: UInt32 = .max
 }

@@ -68,7 +68,9 @@ package struct ControllerProcess: ~Copyable {
                 case .block(let path): .block(options.resolve(path))
                 case .memory: .memory("/dev/shm/gemel-\(description.name)-device-\(device.name)")
                 }
-            return DeviceSpec(name: device.name, place: place, bytes: device.dataBytes + DeviceLayout.labelArea)
+            var spec = DeviceSpec(name: device.name, place: place, bytes: device.fileBytes)
+            if device.thinBytes != nil { spec.capacity = device.dataBytes + DeviceLayout.labelArea }
+            return spec
         }
         do { return try DeviceSet(specs) } catch { throw RuntimeError(error) }
     }

@@ -21,13 +21,13 @@ package enum MediumCommand: UInt8, Sendable {
 
 /// Commands that answer with parameter data.
 package enum ParameterData: UInt8, Sendable {
-    case inquiry, reportLUNs, readCapacity10, readCapacity16, modeSense
+    case inquiry, reportLUNs, readCapacity10, readCapacity16, modeSense, lbaStatus
     case reportTargetPortGroups, reportSupportedOperationCodes, reportSupportedTaskManagementFunctions
 }
 
 /// Commands that take a parameter list.
 package enum ParameterList: UInt8, Sendable {
-    case modeSelect
+    case modeSelect, unmap
 }
 
 /// Commands without data, or with an answer of their own.
@@ -49,6 +49,8 @@ package struct CommandTraits: OptionSet, Sendable {
     package static var pair: Self { Self(rawValue: 8) }
     /// It exists only on units with atomic writes.
     package static var atomic: Self { Self(rawValue: 32) }
+    /// It exists only on thin units.
+    package static var thin: Self { Self(rawValue: 64) }
     /// The operation code has service actions; the row is one of them.
     package static var serviceAction: Self { Self(rawValue: 16) }
 }

@@ -38,7 +38,13 @@ extension CommandTable {
                 "SBC-3 5.42"),
             CommandRow("AF 16 FF FF FF FF FF FF FF FF 00 00", .medium(.verify), [], "VERIFY (12)", "SBC-3 5.32"),
             CommandRow(
-                "41 00 FF FF FF FF 00 FF FF 00", .medium(.writeSame), [.writes], timeout: 120, "WRITE SAME (10)",
+                "42 00 00 00 00 00 00 FF FF 00", .dataOut(.unmap), [.writes, .thin], length: (7, 2), timeout: 120,
+                "UNMAP", "SBC-3 5.28"),
+            CommandRow(
+                "9E 12 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .dataIn(.lbaStatus), [.serviceAction],
+                length: (10, 4), "GET LBA STATUS (16)", "SBC-3 5.4"),
+            CommandRow(
+                "41 08 FF FF FF FF 00 FF FF 00", .medium(.writeSame), [.writes], timeout: 120, "WRITE SAME (10)",
                 "SBC-3 5.44"),
             CommandRow(
                 "89 18 FF FF FF FF FF FF FF FF 00 00 00 FF 00 00", .medium(.compareAndWrite), [.writes],
@@ -47,7 +53,7 @@ extension CommandTable {
                 "8B 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .medium(.orWrite), [.writes], "ORWRITE (16)",
                 "SBC-3 5.6"),
             CommandRow(
-                "93 01 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .medium(.writeSame), [.writes], timeout: 120,
+                "93 09 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .medium(.writeSame), [.writes], timeout: 120,
                 "WRITE SAME (16)", "SBC-3 5.45"),
             CommandRow(
                 "9C 18 FF FF FF FF FF FF FF FF FF FF FF FF 00 00", .medium(.writeAtomic), [.writes, .atomic],

@@ -41,6 +41,7 @@ extension DeviceServer {
     private func check(_ slot: Int, _ list: ParameterList) -> SenseData? {
         switch list {
         case .modeSelect: checkModeSelect(slot)
+        case .unmap: nil
         }
     }
 
@@ -49,6 +50,7 @@ extension DeviceServer {
         guard case .dataOut(let list) = commands[Int(tasks[slot].row)].handler else { return }
         switch list {
         case .modeSelect: modeListReceived(slot)
+        case .unmap: unmapListReceived(slot)
         }
     }
 
@@ -58,6 +60,7 @@ extension DeviceServer {
         case .modeSelect:
             applyModeSelect(slot, block, unit)
             return .done
+        case .unmap: return .done
         }
     }
 }

@@ -19,7 +19,7 @@ extension DeviceServer {
     }
 
     /// Sends what the parameter page holds of an answer of `length` bytes, cut at the allocation length.
-    private mutating func sendParameters(_ slot: Int, length: Int) {
+    mutating func sendParameters(_ slot: Int, length: Int) {
         let row = Int(tasks[slot].row)
         let allocated = commands[row].lengthField.width == 0 ? length : Int(commands[row].lengthValue(tasks[slot].cdb))
         let total = min(length, allocated)
@@ -49,6 +49,7 @@ extension DeviceServer {
         case .inquiry: return inquiry(slot, &writer)
         case .reportLUNs: return reportLUNs(slot, &writer)
         case .readCapacity10, .readCapacity16: return readCapacity(slot, &writer)
+        case .lbaStatus: preconditionFailure("GET LBA STATUS is answered from Memory's word")
         case .modeSense: return modeSense(slot, &writer)
         case .reportTargetPortGroups: return reportTargetPortGroups(slot, &writer)
         case .reportSupportedOperationCodes: return reportSupportedOperationCodes(slot, &writer)

@@ -113,7 +113,8 @@ extension DeviceServer {
         tasks[slot].moved += tasks[slot].chunk.count * 512
         switch commands[Int(tasks[slot].row)].handler {
         case .medium(.compareAndWrite): complete(slot, .good, total: tasks[slot].total)
-        case .medium(.writeSame): sameNext(slot)
+        case .medium(.writeSame) where !tasks[slot].clears: sameNext(slot)
+        case .medium(.writeSame), .dataOut(.unmap): clearNext(slot)
         case .medium, .dataIn, .dataOut, .plain: writeNext(slot)
         }
     }

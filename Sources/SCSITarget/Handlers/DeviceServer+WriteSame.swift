@@ -19,6 +19,10 @@ extension DeviceServer {
     mutating func startWriteSame(_ slot: Int) {
         let unit = Int(tasks[slot].unit)
         let row = Int(tasks[slot].row)
+        if tasks[slot].cdb[1] & 0x08 != 0, !units[unit].profile.thin {
+            fail(slot, .invalidField(inCDB: 1, bit: 3))
+            return
+        }
         let (address, count) = commands[row].range(tasks[slot].cdb)
         guard address < units[unit].blocks, UInt64(count) <= units[unit].blocks - address else {
             fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
@@ -37,7 +41,7 @@ extension DeviceServer {
         let block = units[unit].blockBytes
         if hasNoData(slot) {
             page.initializeMemory(as: UInt8.self, repeating: 0, count: Int(block))
-            sameNext(slot)
+            beginSame(slot)
             return
         }
         tasks[slot].total = block
@@ -57,7 +61,16 @@ extension DeviceServer {
             fail(slot, sense, total: tasks[slot].total)
             return
         }
-        sameNext(slot)
+        beginSame(slot)
+    }
+
+    /// UNMAP with a block of zeros: what can be unmapped is, the rest is written (SBC-4 §5.52, table 144).
+    private mutating func beginSame(_ slot: Int) {
+        let block = Int(units[Int(tasks[slot].unit)].blockBytes)
+        let page = UnsafeRawPointer(frames.pointer(Frames.parameter(slot)))
+        tasks[slot].clears = tasks[slot].cdb[1] & 0x08 != 0
+            && stride(from: 0, to: block, by: 8).allSatisfy { page.little64($0) == 0 }
+        if tasks[slot].clears { clearNext(slot) } else { sameNext(slot) }
     }
 
     /// The next chunk of the range, or the end.

@@ -17,6 +17,10 @@ enum TaskPhase: UInt8 {
     case committing
     /// `synchronize` is not answered yet.
     case synchronizing
+    /// `discard` is not answered yet.
+    case discarding
+    /// `provisioning` is not answered yet.
+    case querying
     /// `sendDataIn` of pages is not confirmed yet.
     case sending
     /// `sendDataIn` of a part of parameter data is not confirmed yet.
@@ -107,6 +111,10 @@ struct CommandTask {
     /// The pages that the chunk's Data-Out goes to, and the CRC32C of what came (WRITE AND VERIFY with BYTCHK).
     var received = PageRun(list: 0, offset: 0, count: 0)
     var checksum: UInt32 = 0
+    /// Descriptors of an UNMAP that are done.
+    var descriptor: UInt16 = 0
+    /// A WRITE SAME that unmaps.
+    var clears = false
     /// What MODE SELECT will change.
     var modeNamed = ModeFlags(rawValue: 0)
     var modeValues = ModeFlags(rawValue: 0)

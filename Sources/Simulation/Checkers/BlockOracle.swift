@@ -47,13 +47,17 @@ struct BlockOracle {
     struct Violation: Error, Equatable { var text: String }
 
     private(set) var writes: [Write]
-    private var values: [[[Value]]]
+    /// UNMAP commands, and for each sector which of them name it.
+    var unmaps: [Unmap] = []
+    var unmapped: [[[Int]]]
+    var values: [[[Value]]]
 
     /// - Parameter sectors: sectors of each unit.
     init(sectors: [Int]) {
         writes = [Write(unit: 0, start: 0, count: 0, begun: 0, acknowledged: 0, closed: 0)]
         let zero = Value(write: Self.initial, latestBegin: 0, earliestEnd: 0)
         values = sectors.map { Array(repeating: [zero], count: $0) }
+        unmapped = sectors.map { Array(repeating: [], count: $0) }
     }
 
     /// A host sends a write; the answer is the number that its sectors carry.
@@ -113,6 +117,7 @@ struct BlockOracle {
         unit: Int, sector: Int, value number: UInt32, begun: UInt64, ended: UInt64
     ) -> Violation? {
         let place = "unit \(unit) sector \(sector)"
+        if number == Self.initial, zeroIsUnmapped(unit, sector, begun: begun, ended: ended) { return nil }
         guard let at = values[unit][sector].lastIndex(where: { $0.write == number }) else {
             return Violation(text: "\(place): read returned write \(number), which never wrote there")
         }
@@ -121,6 +126,7 @@ struct BlockOracle {
         if ended < write.begun {
             return Violation(text: "\(place): read returned write \(number) before it was sent")
         }
+        if let violation = outlivedUnmap(unit, sector, values[unit][sector][at], begun: begun) { return violation }
         values[unit][sector][at].wasRead = true
         values[unit][sector][at].latestBegin = Swift.max(values[unit][sector][at].latestBegin, begun)
         values[unit][sector][at].earliestEnd = Swift.min(
@@ -142,6 +148,7 @@ struct BlockOracle {
     /// Whether value `older` may be stored over value `newer` on a device: not when `newer` is known to have taken
     /// effect and `older` was over before `newer` was sent (invariant 5).
     func isGoingBack(unit: Int, sector: Int, from newer: UInt32, to older: UInt32) -> Bool {
+        if older == Self.initial && !unmapped[unit][sector].isEmpty { return false }
         guard newer != older, newer != Self.initial,
             let v = values[unit][sector].last(where: { $0.write == older }),
             let w = values[unit][sector].last(where: { $0.write == newer }), w.earliestEnd != Self.never
@@ -157,43 +164,12 @@ struct BlockOracle {
             if write.count > limit || range.lowerBound / 8 != (range.upperBound - 1) / 8 { continue }
             guard range.contains(where: { shown[$0] == UInt32(number) }) else { continue }
             for sector in range where shown[sector] != UInt32(number) {
+                if shown[sector] == Self.initial && !unmapped[unit][sector].isEmpty { continue }
                 guard let value = values[unit][sector].last(where: { $0.write == shown[sector] }) else { continue }
                 if value.earliestEnd < write.begun {
                     return Violation(
                         text: "unit \(unit): write \(number) of sectors \(range) is torn: sector \(sector) shows "
                             + "write \(shown[sector]), which was over before")
-                }
-            }
-        }
-        return nil
-    }
-
-    /// A COMPARE AND WRITE replaced `value`: it can have been the only one, since a value is written once.
-    mutating func swap(unit: Int, sector: Int, from value: UInt32, by write: UInt32) -> Violation? {
-        guard let at = values[unit][sector].lastIndex(where: { $0.write == value }) else { return nil }
-        let other = values[unit][sector][at].swappedBy
-        values[unit][sector][at].swappedBy = write
-        if other == 0 { return nil }
-        return Violation(
-            text: "unit \(unit) sector \(sector): writes \(other) and \(write) both compared equal with write \(value)")
-    }
-
-    /// Whether what one command read shows an atomic write in part: in one sector, while another sector of it shows
-    /// what was over before it was sent.
-    func tornAtomic(unit: Int, start: Int, shown: [UInt32]) -> Violation? {
-        var seen: UInt32 = 0
-        for number in shown where number != seen && writes[Int(number)].isAtomic {
-            seen = number
-            let write = writes[Int(number)]
-            let range =
-                Swift.max(start, Int(write.start))..<Swift.min(start + shown.count, Int(write.start) + write.count)
-            for sector in range where shown[sector - start] != number {
-                let other = shown[sector - start]
-                guard let value = values[unit][sector].last(where: { $0.write == other }) else { continue }
-                if value.earliestEnd < write.begun {
-                    return Violation(
-                        text: "unit \(unit): atomic write \(number) is torn: sector \(sector) shows write \(other), "
-                            + "which was over before")
                 }
             }
         }

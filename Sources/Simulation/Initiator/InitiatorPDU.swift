@@ -105,6 +105,15 @@ struct InitiatorCommand {
         return InitiatorCommand(lun: lun, cdb: cdb, transfer: .write(expected + data))
     }
 
+    /// UNMAP of one run of blocks.
+    static func unmap(lun: UInt16, block: UInt64, count: Int) -> InitiatorCommand {
+        let address = [56, 48, 40, 32, 24, 16, 8, 0].map { UInt8(truncatingIfNeeded: block >> $0) }
+        let blocks = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: count >> $0) }
+        return InitiatorCommand(
+            lun: lun, cdb: [0x42, 0, 0, 0, 0, 0, 0, 0, 24, 0],
+            transfer: .write([0, 22, 0, 16, 0, 0, 0, 0] + address + blocks + [0, 0, 0, 0]))
+    }
+
     static func synchronizeCache(lun: UInt16) -> InitiatorCommand {
         InitiatorCommand(lun: lun, cdb: [0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0], transfer: .none)
     }

@@ -24,6 +24,11 @@ extension SimulatedInitiator {
                 unit: unit, start: UInt64(sector), count: count, at: world.now, writer: index,
                 isAtomic: operation.isAtomic)
             command = writeCommand(operation, isLong: isLong, forceUnitAccess: forceUnitAccess)
+        case .unmap:
+            // One without an answer may take effect at any time: the oracle never closes it.
+            operation.write = UInt32(
+                world.oracle.beginUnmap(unit: unit, start: sector, count: count, at: world.now))
+            command = .unmap(lun: lun, block: UInt64(sector), count: count)
         case .synchronize: command = .synchronizeCache(lun: lun)
         case .testUnitReady: command = .testUnitReady(lun: lun)
         case .reportGroups: command = .reportTargetPortGroups(lun: lun)

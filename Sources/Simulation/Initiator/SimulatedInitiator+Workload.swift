@@ -42,6 +42,10 @@ extension SimulatedInitiator {
             sector = sector / 8 * 8
             count = Swift.min((count + 7) / 8 * 8, parameters.unitSectors - sector)
         }
+        if parameters.thin, world.random.chance(1, in: 10) {
+            issue(.unmap, .workload, path: path, unit: unit, sector: sector, count: count)
+            return
+        }
         let isWrite = world.random.chance(parameters.writePercentage, in: 100)
         if isWrite, parameters.atomics, world.random.chance(1, in: 3) { return issueAtomic(path, unit, sector, count) }
         issue(

@@ -4,7 +4,7 @@ import Primitives
 struct Operation {
     enum Kind: UInt64 {
         case read = 0
-        case write, synchronize, testUnitReady, reportGroups
+        case write, synchronize, testUnitReady, reportGroups, unmap
     }
     enum Purpose {
         case workload, audit

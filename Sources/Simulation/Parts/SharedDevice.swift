@@ -101,15 +101,11 @@ final class SharedDevice {
                 }
             }
         case .discard:
-            let zero = [UInt8](repeating: 0, count: 512)
-            zero.withUnsafeBytes { source in
-                guard let base = source.baseAddress, request.fault == nil else { return }
-                for sector in 0..<request.count / 512 {
-                    stored(request.offset + sector * 512, base)
-                    (bytes + request.offset + sector * 512).copyMemory(from: base, byteCount: 512)
-                }
+            // Of one whose process died, a part may have been done.
+            for sector in 0..<request.count / 512 where request.landing >> UInt64(sector % 64) & 1 == 1 {
+                (bytes + request.offset + sector * 512).initializeMemory(as: UInt8.self, repeating: 0, count: 512)
             }
-        case .flush: break
+        case .flush, .allocate, .query: break
         }
     }
 

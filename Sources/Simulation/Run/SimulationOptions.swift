@@ -47,6 +47,8 @@ package struct SimulationOptions: Sendable {
     package var atomicSectors: Int
     /// Whether some writes are WRITE ATOMIC or COMPARE AND WRITE; drawn when nil.
     package var atomics: Bool?
+    /// Whether units are thin and unmapped; drawn when nil.
+    package var thin: Bool?
 
     package init(seed: UInt64) {
         self.seed = seed

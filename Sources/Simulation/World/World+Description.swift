@@ -31,6 +31,7 @@ extension Parameters {
         parameters.twoHosts = topology.chance(1, in: 4)
         parameters.streams = topology.chance(1, in: 4)
         parameters.atomics = options.atomics ?? topology.chance(1, in: 3)
+        parameters.thin = options.thin ?? topology.chance(1, in: 3)
         return parameters
     }
 }
@@ -52,15 +53,17 @@ extension World {
             policy.rows[index].destageAge = Interval(nanoseconds: parameters.lease / 3)
         }
         let units = (0..<parameters.units).map { index -> UnitDescription in
-            let map = UnitMap(
+            var map = UnitMap(
                 sectors: UInt64(parameters.unitSectors), device: DeviceIndex(UInt16(index)),
                 dataOffset: DeviceLayout.labelArea, stateOffset: DeviceLayout.stateOffset(0),
                 preferred: index == 0 ? .a : .b, policy: policy)
+            map.thin = parameters.thin
             var naa = InlineArray<16, UInt8>(repeating: 0)
             naa[0] = 0x60
             naa[15] = UInt8(truncatingIfNeeded: index + 1)
             var unit = UnitDescription(
                 lun: UInt16(index), map: map, blockLength: 512, naa: naa, serial: "SIM\(index)")
+            unit.profile.thin = parameters.thin
             unit.profile.atomicBytes = UInt32(PageSize.operationPages * PageSize.bytes)
             return unit
         }

@@ -33,10 +33,12 @@ struct Parameters {
     var streams = false
     /// Some writes are WRITE ATOMIC or COMPARE AND WRITE.
     var atomics = false
+    /// Units are thin, and some commands unmap.
+    var thin = false
 
     var text: String {
         (twoHosts ? "two hosts, " : "one host, ") + (streams ? "streams, " : "")
-            + (atomics ? "atomics, " : "")
+            + (atomics ? "atomics, " : "") + (thin ? "thin, " : "")
             + "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
             + "\(initiators) initiators of depth \(queueDepth), network \(networkLatency / 1000) us, "
             + "device \(deviceLatency / 1000) us, hot \(hotSectors), largest \(largestCommand), "
