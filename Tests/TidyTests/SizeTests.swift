@@ -9,7 +9,7 @@ import Testing
 
     /// Files above the aim, and how long each may be: numbers here only go down.
     static let longFiles: [String: Int] = [
-        "Sources/CLinux/include/CLinux.h": 336, "Tests/PairTests/ChannelTests.swift": 479,
+        "Sources/CLinux/include/CLinux.h": 329, "Tests/PairTests/ChannelTests.swift": 479,
         "Tests/PairTests/ScenarioTests.swift": 306, "Tests/PairTests/World/FakeMemory.swift": 313,
         "Tests/PairTests/World/Node.swift": 381, "Tests/SimulationTests/ReferenceTarget.swift": 327,
     ]
