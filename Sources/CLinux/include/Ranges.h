@@ -1,5 +1,5 @@
-// Ranges of a file or device: giving room back, taking it, and asking what is there. 0 or a result that is not negative,
-// else the negated errno.
+// Ranges of a file or device: giving room back, taking it, and asking what is there. Each call answers a result that is
+// not negative, or the negated errno.
 #pragma once
 #include <errno.h>
 #include <stdint.h>
