@@ -1,0 +1,59 @@
+import Dispatch
+import Foundation
+import Management
+
+/// Requests of the management API, as the HTTP library would give them: an answer with a status that the API has, and
+/// JSON where it says so.
+///
+/// An input is lines: method, path, host, origin, content type (a line `-`: the header is missing), then the body.
+enum ManagementTarget {
+    private static let statuses: Set<Int> = [200, 201, 400, 403, 404, 405, 409, 413, 415, 421, 503]
+
+    static func run(_ input: inout FuzzInput, _ oracle: Oracle) {
+        let bytes = input.rest()
+        let lines = bytes.split(separator: 10, maxSplits: 5, omittingEmptySubsequences: false)
+        func line(_ index: Int) -> String {
+            index < lines.count ? String(decoding: lines[index], as: UTF8.self) : ""
+        }
+        func header(_ index: Int) -> String? { line(index) == "-" ? nil : line(index) }
+        let request = APIRequest(
+            method: line(0), path: line(1), host: header(2), origin: header(3), contentType: header(4),
+            body: lines.count > 5 ? Data(lines[5]) : Data())
+        let answer = Answer()
+        let done = DispatchSemaphore(value: 0)
+        Task.detached {
+            let router = ManagementRouter(service: QuietService(), port: 8080)
+            answer.response = await router.respond(to: request)
+            done.signal()
+        }
+        done.wait()
+        guard let response = answer.response else { return oracle.expect(false, "no answer") }
+        oracle.expect(statuses.contains(response.status), "status \(response.status)")
+        oracle.expect((response.status == 405) == (response.allow != nil), "Allow with status \(response.status)")
+        if response.contentType == "application/json" {
+            let json = try? JSONSerialization.jsonObject(with: response.body, options: .fragmentsAllowed)
+            oracle.expect(json != nil, "an answer that is no JSON")
+        }
+    }
+
+    /// Where the answer is put by the task that waits for it; read when the semaphore was signalled.
+    private final class Answer: @unchecked Sendable {
+        var response: APIResponse?
+    }
+
+    /// A pair to which nothing happens.
+    private struct QuietService: ManagementService {
+        func status() async -> PairStatus {
+            PairStatus(
+                PairStatus.Plan(array: "fuzz", targets: ["iqn.2026-11.io.gemel:fuzz"], units: []), controllers: [],
+                faults: [], wasReady: false)
+        }
+        func moveHome(lun: UInt16?, to controller: String) async throws(ManagementRefusal) {
+            if let lun, lun > 1 { throw .notFound("no logical unit has this number") }
+        }
+        func failback() async throws(ManagementRefusal) {}
+        func add(_ fault: Fault) async throws(ManagementRefusal) -> Bool { true }
+        func remove(fault name: String) async throws(ManagementRefusal) { throw .notFound("no fault is called that") }
+        func reset() async throws(ManagementRefusal) {}
+    }
+}
