@@ -134,7 +134,8 @@ struct CodecsTarget {
             block.lineage = input.big64()
             made(block, RegionLayout.superblockBytes, { Superblock(decoding: $0) }, { $0.encode(to: $1) })
         default:
-            made(MessageMaker.message(&input), 112, { PagingMessage(decoding: $0) }, { $0.encode(to: $1) })
+            guard let message = MessageMaker.carried(MessageMaker.message(&input)) else { return }
+            made(message, 112, { PagingMessage(decoding: $0) }, { $0.encode(to: $1) })
         }
     }
 

@@ -34,6 +34,17 @@ enum MessageMaker {
         return message
     }
 
+    /// The message as it comes out of a frame; nil when it is none that may be in one.
+    static func carried(_ message: PagingMessage) -> PagingMessage? {
+        var bytes = [UInt8](repeating: 0, count: PagingMessage.encodedSize)
+        return bytes.withUnsafeMutableBytes { raw in
+            raw.baseAddress.flatMap { base in
+                message.encode(to: base)
+                return PagingMessage(decoding: base)
+            }
+        }
+    }
+
     private static func number32(_ input: inout FuzzInput) -> UInt32 {
         let byte = input.byte()
         switch byte {

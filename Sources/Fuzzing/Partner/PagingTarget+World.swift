@@ -126,9 +126,7 @@ extension PagingTarget {
         }
     }
 
-    private func inMirror(_ slot: UInt32) -> Bool {
-        Int(slot) >= Self.layout.mirrorStart && Int(slot) < Self.layout.frames
-    }
+    private func isGranted(_ slot: UInt32) -> Bool { granted.contains { $0.contains(Int(slot)) } }
 
     private func perform(_ effect: MemoryEffect) {
         switch effect {
@@ -138,18 +136,19 @@ extension PagingTarget {
                 message.dataLength == 0 || data != nil && message.dataLength <= 4096,
                 "a message with \(message.dataLength) bytes of data")
         case .copy(let frame, let slot, let methods):
-            oracle.expect(inMirror(slot), "a page goes to slot \(slot), outside of the partner's mirror area")
+            oracle.expect(isGranted(slot), "a page goes to slot \(slot), which the partner did not give")
             copy.copy(frame, to: slot, dma: methods.dma, messaging: methods.messaging, dmaFirst: methods.dmaFirst)
         case .clear(let slot):
-            oracle.expect(inMirror(slot), "slot \(slot) is cleared, outside of the partner's mirror area")
-        case .report, .tornFrame, .deviceFault, .homeChanged: break
+            oracle.expect(isGranted(slot), "slot \(slot) is cleared, which the partner did not give")
+        case .report(let report): heard(report)
+        case .tornFrame, .deviceFault, .homeChanged: break
         }
     }
 
     private func perform(_ effect: CopyEffect) {
         switch effect {
         case .place(let placement):
-            oracle.expect(inMirror(placement.slot), "slot \(placement.slot) is placed outside of the mirror area")
+            oracle.expect(isGranted(placement.slot), "a page is placed in \(placement.slot), which is not given")
             copy.placed(token: placement.token, ok: true)
         case .send(let frame): _ = copy.takeMessage(frame)
         case .copied(let frame): memory.copied(frame, at: now)

@@ -26,8 +26,15 @@ final class PagingTarget {
     var deviceFault: BlockFault?
     var statePointers: Set<Int> = []
     var performed = 0
+    /// Slots that the partner gave.
+    var granted: [Range<Int>] = []
     /// Slots whose operation is a write.
     var writes: Set<Int> = []
+
+    /// What the record says, as Pair would tell it.
+    enum Reign { case paired, solo, joining }
+    var reign = Reign.paired
+    var connection: UInt32 = 1
 
     enum User { case reading, preparing, ready, committing, synchronizing, released }
 
@@ -55,7 +62,8 @@ final class PagingTarget {
         order(.begin)
         order(.channelUp(connection: 1, window: options & 2 == 2))
         if options & 2 == 2 { order(.window(open: true)) }
-        serve(paired: options & 4 == 0)
+        reign = options & 4 == 0 ? .paired : .solo
+        serve()
         completeTransfers(all: true)
     }
 
@@ -86,7 +94,11 @@ final class PagingTarget {
     // MARK: The partner and the membership
 
     private func deliver(_ input: inout FuzzInput) {
-        let message = MessageMaker.message(&input)
+        // What no frame can carry does not come.
+        guard let message = MessageMaker.carried(MessageMaker.message(&input)) else { return }
+        if message.kind == .spaceRequest, message.isAnswer {
+            granted.append(Int(message.slot)..<Int(message.slot) + Int(message.pageCount))
+        }
         if message.kind == .writePage, message.isAnswer { return copy.answered(message) }
         let data = [UInt8](repeating: input.byte(), count: Int(message.dataLength))
         var sealed = message
@@ -96,28 +108,52 @@ final class PagingTarget {
         }
     }
 
+    /// What Pair may order now, in the order in which it does.
     private func reign(_ input: inout FuzzInput) {
-        switch input.below(8) {
-        case 0, 1: serve(paired: true)
-        case 2:
+        switch (reign, input.below(6)) {
+        case (_, 0):
+            order(.channelDown)
+            connection += 1
+            order(.channelUp(connection: connection, window: false))
+        case (_, 1): order(.window(open: input.flag()))
+        case (.paired, 2):
             epoch += 1
+            reign = .solo
             order(.freeze)
             order(.adoptMirror(epoch: epoch))
-            serve(paired: false)
-        case 3:
-            order(.channelDown)
-            order(.channelUp(connection: UInt32(input.byte()), window: false))
-        case 4: order(.window(open: input.flag()))
-        case 5: order(.catchUp)
-        case 6: order(.quiesce)
-        default: order(.drain)
+            serve()
+        case (.solo, 3...4):
+            reign = .joining
+            granted = []
+            order(.catchUp)
+            serve()
+        case (.joining, 5):
+            reign = .solo
+            order(.abandonCatchUp)
+            serve()
+        default: serve()
         }
     }
 
-    func serve(paired: Bool) {
+    /// A joiner that has everything becomes a member.
+    func heard(_ report: MembershipReport) {
+        switch report {
+        case .caughtUp: if reign == .joining { order(.quiesce) }
+        case .quiesced:
+            guard reign == .joining else { return }
+            epoch += 1
+            reign = .paired
+            serve()
+        case .mirrorAdopted, .foreignAdopted, .headersAgreed, .drained, .dirty: break
+        }
+    }
+
+    func serve() {
         order(
             .serve(
-                ServiceCondition(serving: true, paired: paired, joining: false, epoch: epoch, leaseEnd: .never)))
+                ServiceCondition(
+                    serving: true, paired: reign == .paired, joining: reign == .joining, epoch: epoch,
+                    leaseEnd: .never)))
     }
 
     func order(_ order: MembershipOrder) {
@@ -137,9 +173,14 @@ final class PagingTarget {
         deviceFault = nil
         epoch += 1
         order(.channelDown)
-        order(.freeze)
-        order(.adoptMirror(epoch: epoch))
-        serve(paired: false)
+        if reign == .paired {
+            order(.freeze)
+            order(.adoptMirror(epoch: epoch))
+        } else if reign == .joining {
+            order(.abandonCatchUp)
+        }
+        reign = .solo
+        serve()
         for _ in 0..<400 where oracle.failure == nil {
             if users.isEmpty, transfers.isEmpty { break }
             for slot in users.keys.sorted() where users[slot] == .ready { release(slot) }
