@@ -130,7 +130,7 @@ let suites = [
     tests("SimulationTests", uses: ["Simulation", "Controller"] + waistNames),
     tests("ScenarioTests", uses: ["Simulation", "Controller"] + waistNames),
     tests("AcceptanceTests", uses: ["Configuration", "Primitives"]),
-    tests("FuzzTests", uses: ["Fuzzing", "Primitives"]),
+    tests("FuzzTests", uses: ["Fuzzing", "ISCSIFormats", "SAM", "Primitives"]),
     tests("TidyTests", uses: []),
 ]
 

@@ -48,7 +48,7 @@ import Testing
         #expect(Corpus.decode("# nothing\n 01 02 # two\n") == [1, 2])
     }
 
-    /// The oracles see what is wrong: a failure is not a matter of traps alone.
+    /// A target without a folder would be fuzzed from nothing, and replayed by nobody.
     @Test func everyTargetHasAnInputFolder() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path)
         let folders = Set(names.filter { !$0.contains(".") })
