@@ -16,24 +16,34 @@ struct CommandMaker {
             return cdb
         }
         let row = rows[choice % rows.count]
+        let last = min(Int(row.length), 32)
         cdb[0] = row.opcode
-        let last = min(Int(row.length), 16)
-        for index in 1..<last { cdb[index] = (index < 8 || bytes & 1 == 1 ? input.byte() : 0) & row.usage[index] }
+        for index in 1..<last {
+            cdb[index] = (index < 8 || row.isVariableLength || bytes & 1 == 1 ? input.byte() : 0) & row.usage[index]
+        }
         if bytes & 1 == 0, last > 8 {
             // Short fields behind the eighth byte: lengths that fit, most of the time.
             cdb[last - 2] = input.byte() & row.usage[last - 2]
             cdb[last - 3] = bytes & 2 == 2 ? input.byte() & row.usage[last - 3] : 0
         }
         if bytes & 4 == 4 { for index in 2..<6 { cdb[index] = 0 } }
-        if let action = row.serviceAction { cdb[1] = cdb[1] & 0xE0 | UInt8(truncatingIfNeeded: action) & 0x1F }
+        if row.isVariableLength {
+            cdb[7] = row.length - 8
+            cdb[8] = row.usage[8]
+            cdb[9] = row.usage[9]
+            if bytes & 4 == 4 { for index in 12..<18 { cdb[index] = 0 } }
+        } else if let action = row.serviceAction {
+            cdb[1] = cdb[1] & 0xE0 | UInt8(truncatingIfNeeded: action) & 0x1F
+        }
         if bytes >= 240 { cdb[bytes & 15] ^= 1 << UInt8(bytes >> 1 & 7) }
         return cdb
     }
 
     /// The row that a CDB is of, nil when there is none.
     func row(of cdb: CDB) -> CommandRow? {
-        rows.first {
-            $0.opcode == cdb[0] && ($0.serviceAction == nil || $0.serviceAction == UInt16(cdb[1] & 0x1F))
+        rows.first { row in
+            guard row.opcode == cdb[0], let action = row.serviceAction else { return row.opcode == cdb[0] }
+            return action == (row.isVariableLength ? cdb.big16(8) : UInt16(cdb[1] & 0x1F))
         }
     }
 

@@ -20,7 +20,7 @@ final class DeviceBench {
             return DeviceServerUnit(
                 lun: UInt16(index), index: UnitIndex(UInt16(index)), sectors: UInt64(MemoryStandIn.sectors),
                 blockLength: index == 1 ? 4096 : 512, naa: naa, serial: "FUZZ\(index)", preferred: .a,
-                readOnly: index == 2)
+                profile: Self.profile(index))
         }
         var configuration = DeviceServerConfiguration(
             controller: .a, controllers: controllers, units: units, vendor: "GEMEL", product: "VIRTUAL DISK",
@@ -32,6 +32,17 @@ final class DeviceBench {
             for unit in 0..<Self.units { memory.state(unit).modeFlags |= 8 }
         }
         serve(true, paired: true)
+    }
+
+    /// The first unit has what a unit can have, the last is read-only.
+    private static func profile(_ index: Int) -> UnitProfile {
+        var profile = UnitProfile()
+        profile.readOnly = index == 2
+        profile.physicalExponent = index == 0 ? 3 : 0
+        profile.atomicBytes = index == 0 ? UInt32(PageSize.operationPages * PageSize.bytes) : 0
+        profile.thin = index == 0
+        profile.removable = index == 0
+        return profile
     }
 
     func serve(_ serving: Bool, paired: Bool, until leaseEnd: Instant = .never) {

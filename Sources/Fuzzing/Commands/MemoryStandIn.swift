@@ -12,6 +12,8 @@ final class MemoryStandIn {
         var isReady = false
         var isCommitting = false
         var synchronizes = false
+        var hasScratch = false
+        var mode = CommitMode.replace
     }
 
     /// Sectors of 512 bytes in each unit.
@@ -62,14 +64,20 @@ final class MemoryStandIn {
     func take(_ request: BlockRequest, _ server: inout DeviceServer, at now: Instant) {
         switch request {
         case .read(let token, let unit, let extent, _): begin(Int(token.slot), unit, extent)
-        case .prepareWrite(let token, let unit, let extent): begin(Int(token.slot), unit, extent, isWrite: true)
+        case .prepareWrite(let token, let unit, let extent, let scratch):
+            begin(Int(token.slot), unit, extent, isWrite: true)
+            operations[Int(token.slot)]?.hasScratch = scratch
+            oracle.expect(
+                !scratch || extent.pageCount * 2 <= PageSize.operationPages,
+                "\(extent.pageCount) pages, and as many again for compare data")
         case .synchronize(let token, let unit, let extent): begin(Int(token.slot), unit, extent, synchronizes: true)
-        case .commitWrite(let token, _):
+        case .commitWrite(let token, let options):
             let operation = operations[Int(token.slot)]
             oracle.expect(
                 operation?.isWrite == true && operation?.isReady == true && operation?.isCommitting == false,
                 "slot \(token.slot) commits a write that was not prepared")
             operations[Int(token.slot)]?.isCommitting = true
+            operations[Int(token.slot)]?.mode = options.mode
         case .release(let token): return release(token, &server, at: now)
         case .returnState(let unit):
             oracle.expect(pointers.remove(Int(unit.raw)) != nil, "a state pointer came back that was not given")
@@ -103,7 +111,7 @@ final class MemoryStandIn {
 
     private static func slot(of request: BlockRequest) -> Int? {
         switch request {
-        case .read(let token, _, _, _), .prepareWrite(let token, _, _), .commitWrite(let token, _),
+        case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
             .release(let token), .synchronize(let token, _, _):
             Int(token.slot)
         case .wantState, .returnState, .wantStateWrite, .commitState: nil
@@ -128,7 +136,7 @@ final class MemoryStandIn {
         case .commitState(let unit):
             pointers.remove(Int(unit.raw))
             server.handle(.stateCommitted(unit, fault), at: now)
-        case .read(let token, _, _, _), .prepareWrite(let token, _, _), .commitWrite(let token, _),
+        case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
             .synchronize(let token, _, _):
             answerOperation(token, &server, at: now)
         case .release, .returnState: break
@@ -139,11 +147,16 @@ final class MemoryStandIn {
         let slot = Int(token.slot)
         guard let operation = operations[slot] else { return }
         if fault != nil || operation.synchronizes || operation.isCommitting {
-            if fault == nil, operation.isCommitting { move(slot, operation, toDisk: true) }
             operations[slot] = nil
+            if fault == nil, operation.isCommitting {
+                if operation.mode == .compare, let offset = difference(slot, operation) {
+                    return server.handle(.miscompared(token, offset: UInt32(offset)), at: now)
+                }
+                move(slot, operation, toDisk: true)
+            }
             return server.handle(.completed(token, fault), at: now)
         }
-        for place in 0..<operation.extent.pageCount {
+        for place in 0..<operation.extent.pageCount * (operation.hasScratch ? 2 : 1) {
             // Neighbours in the list are no neighbours in memory.
             let frame = units + slot * PageSize.operationPages + PageSize.operationPages - 1 - place
             lists[slot][place] = FrameIndex(UInt32(frame))
@@ -153,6 +166,27 @@ final class MemoryStandIn {
         server.handle(.pagesReady(token, run(slot, operation)), at: now)
     }
 
+    /// Where the compare data in the scratch pages differ from the medium.
+    private func difference(_ slot: Int, _ operation: Operation) -> Int? {
+        let pages = operation.extent.pageCount * PageSize.bytes
+        let scratch = PageRun(
+            list: slot, offset: operation.extent.leadingSectors * 512 + pages, count: Int(operation.extent.count) * 512)
+        var at = 0
+        while at < Int(scratch.count) {
+            let piece = scratch.piece(at: at, frames: frames, lists: lists)
+            let present = UnsafeRawPointer(disk(operation) + at)
+            for index in 0..<piece.count where UnsafeRawPointer(piece.base).byte(index) != present.byte(index) {
+                return at + index
+            }
+            at += piece.count
+        }
+        return nil
+    }
+
+    private func disk(_ operation: Operation) -> UnsafeMutableRawPointer {
+        disks + (operation.unit * Self.sectors + Int(operation.extent.start)) * 512
+    }
+
     private func run(_ slot: Int, _ operation: Operation) -> PageRun {
         PageRun(
             list: slot, offset: operation.extent.leadingSectors * 512, count: Int(operation.extent.count) * 512)
@@ -160,7 +194,7 @@ final class MemoryStandIn {
 
     private func move(_ slot: Int, _ operation: Operation, toDisk: Bool) {
         let run = run(slot, operation)
-        let disk = disks + (operation.unit * Self.sectors + Int(operation.extent.start)) * 512
+        let disk = disk(operation)
         var at = 0
         while at < Int(run.count) {
             let piece = run.piece(at: at, frames: frames, lists: lists)

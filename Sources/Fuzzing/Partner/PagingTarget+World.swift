@@ -13,9 +13,12 @@ extension PagingTarget {
         let unit = UnitIndex(UInt16(input.below(2)))
         let start = UInt64(input.big16()) % (Self.unitSectors - 512)
         let extent = BlockExtent(start: start, count: 1 + UInt32(input.byte()))
+        let how = input.byte()
         switch input.below(8) {
         case 0..<2 where users[slot] == nil: begin(slot, .reading, .read(token(slot), unit, extent, sequential: false))
-        case 2..<4 where users[slot] == nil: begin(slot, .preparing, .prepareWrite(token(slot), unit, extent))
+        case 2..<4 where users[slot] == nil:
+            scratched[slot] = how & 1 == 1
+            begin(slot, .preparing, .prepareWrite(token(slot), unit, extent, scratch: how & 1 == 1))
         case 4 where users[slot] == nil: begin(slot, .synchronizing, .synchronize(token(slot), unit, extent))
         case 5:
             if statePointers.insert(Int(unit.raw)).inserted { memory.handle(.wantState(unit), at: now) }
@@ -23,7 +26,9 @@ extension PagingTarget {
         default:
             guard users[slot] == .ready, writes.contains(slot) else { return }
             users[slot] = .committing
-            memory.handle(.commitWrite(token(slot), durable: input.flag()), at: now)
+            let mode = scratched[slot] == true ? CommitMode.compare : how & 2 == 2 ? .or : .replace
+            let options = CommitOptions(durable: how & 4 == 4, mode: mode, isAtomic: how & 8 == 8)
+            memory.handle(.commitWrite(token(slot), options), at: now)
         }
     }
 
@@ -52,7 +57,7 @@ extension PagingTarget {
             var at = 0
             while at < Int(run.count) { at += run.piece(at: at, frames: frames, lists: lists).count }
             users[slot] = .ready
-        case .completed(let token, _):
+        case .completed(let token, _), .miscompared(let token, _):
             let slot = Int(token.slot)
             oracle.expect(users[slot] != nil && users[slot] != .ready, "slot \(slot) ends, and had ended")
             users[slot] = nil
@@ -138,8 +143,8 @@ extension PagingTarget {
         case .copy(let frame, let slot, let methods):
             oracle.expect(isGranted(slot), "a page goes to slot \(slot), which the partner did not give")
             copy.copy(frame, to: slot, dma: methods.dma, messaging: methods.messaging, dmaFirst: methods.dmaFirst)
-        case .clear(let slot):
-            oracle.expect(isGranted(slot), "slot \(slot) is cleared, which the partner did not give")
+        case .clear(let slot), .settle(let slot):
+            oracle.expect(isGranted(slot), "slot \(slot) is changed, which the partner did not give")
         case .report(let report): heard(report)
         case .tornFrame, .deviceFault, .homeChanged: break
         }

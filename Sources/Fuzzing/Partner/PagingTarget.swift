@@ -30,6 +30,8 @@ final class PagingTarget {
     var granted: [Range<Int>] = []
     /// Slots whose operation is a write.
     var writes: Set<Int> = []
+    /// Whether a slot's write has pages for compare data.
+    var scratched: [Int: Bool] = [:]
 
     /// What the record says, as Pair would tell it.
     enum Reign { case paired, solo, joining }

@@ -71,7 +71,8 @@ extension AnswerCheck {
             agreement.errorRecovery > 0 || task.dataIn + UInt64(pdu.dataSegmentLength) <= task.expectedIn,
             "more Data-In than the \(task.expectedIn) bytes that were expected")
         if task.commands == 1, agreement.errorRecovery == 0 {
-            oracle.expect(UInt64(pdu.bufferOffset) == task.dataIn, "Data-In at \(pdu.bufferOffset) after \(task.dataIn)")
+            oracle.expect(
+                UInt64(pdu.bufferOffset) == task.dataIn, "Data-In at \(pdu.bufferOffset) after \(task.dataIn)")
         }
         if pdu.hasStatus {
             oracle.expect(pdu.final, "Data-In with status that is not final")

@@ -18,8 +18,13 @@ extension SessionTarget {
         let cdb = maker.cdb(&input)
         let length = how & 1 == 1 ? input.length() : 4096
         let data = how & 2 == 2 ? content(&input) : []
-        sendCommand(lun: input.pick([0, 0, 0, 1 << 48, 2 << 48, 5 << 48]), data: data) { pdu in
+        // Bytes of a CDB beyond the sixteenth are in an additional header segment (RFC 7143 §11.2.2.3).
+        var additional: [UInt8] = []
+        if cdb[0] == 0x7F { additional = [0, 17, 1, 0] + (16..<32).map { cdb[$0] } }
+        let lun: UInt64 = input.pick([0, 0, 0, 1 << 48, 2 << 48, 5 << 48])
+        sendCommand(lun: lun, additional: additional, data: data) { pdu in
             for index in 0..<16 { pdu.cdb[index] = cdb[index] }
+            pdu.totalAHSLength = UInt8(additional.count / 4)
             pdu.read = how & 4 == 4
             pdu.write = how & 8 == 8
             pdu.expectedDataTransferLength = pdu.read || pdu.write ? length : 0

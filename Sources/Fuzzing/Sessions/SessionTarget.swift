@@ -125,7 +125,9 @@ final class SessionTarget {
         return number
     }
 
-    func sendCommand(lun: UInt64, data: [UInt8] = [], _ adjust: (inout SCSICommandPDU) -> Void) {
+    func sendCommand(
+        lun: UInt64, additional: [UInt8] = [], data: [UInt8] = [], _ adjust: (inout SCSICommandPDU) -> Void
+    ) {
         var pdu = SCSICommandPDU()
         nextTag &+= 1
         pdu.initiatorTaskTag = nextTag
@@ -134,6 +136,6 @@ final class SessionTarget {
         pdu.cmdSN &+= serial(immediate: pdu.immediate)
         bench.wires[stream]?.answers.asked(
             pdu.initiatorTaskTag, expecting: pdu.expectedDataTransferLength, read: pdu.read)
-        put(data: data) { pdu.encode(into: $0) }
+        put(additional: additional, data: data) { pdu.encode(into: $0) }
     }
 }
