@@ -163,12 +163,12 @@ final class CommandsTarget {
 
     private func finish() {
         holds = false
-        for _ in 0..<40 where oracle.failure == nil {
+        for _ in 0..<8 where oracle.failure == nil {
             bench.calm()
             giveHeld(backwards: false)
             bench.giveHeld()
             settle()
-            bench.now = bench.now + .seconds(1)
+            bench.now = bench.now + .seconds(10)
             if bench.now >= bench.server.nextDeadline { bench.server.tick(at: bench.now) }
             settle()
         }

@@ -1,4 +1,5 @@
 import BlockModel
+import Glibc
 import Primitives
 import SCSITarget
 
@@ -47,15 +48,16 @@ final class MemoryStandIn {
         let table = UnsafeMutablePointer<FrameIndex>.allocate(capacity: slots * PageSize.operationPages)
         table.initialize(repeating: .none, count: slots * PageSize.operationPages)
         lists = PageLists(base: table, count: slots)
-        disks = .allocate(byteCount: units * Self.sectors * 512, alignment: 8)
-        disks.initializeMemory(as: UInt8.self, repeating: 0, count: units * Self.sectors * 512)
+        // Zeros that cost nothing until they are touched: most stories touch few.
+        guard let zeros = calloc(units, Self.sectors * 512) else { preconditionFailure("no memory") }
+        disks = zeros
         for unit in 0..<units { state(unit).format(home: .a) }
     }
 
     deinit {
         memory.deallocate()
         lists.base.deallocate()
-        disks.deallocate()
+        free(disks)
     }
 
     func state(_ unit: Int) -> StateBlock { StateBlock(frames.pointer(FrameIndex(UInt32(unit)))) }

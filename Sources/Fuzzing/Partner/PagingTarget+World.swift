@@ -12,13 +12,16 @@ extension PagingTarget {
         let slot = input.below(Self.slots)
         let unit = UnitIndex(UInt16(input.below(2)))
         let start = UInt64(input.big16()) % (Self.unitSectors - 512)
-        let extent = BlockExtent(start: start, count: 1 + UInt32(input.byte()))
+        let count = UInt32(input.byte())
         let how = input.byte()
+        // With compare data an extent touches at most half of the pages of an operation.
+        let hasScratch = how & 1 == 1
+        let extent = BlockExtent(start: start, count: 1 + (hasScratch ? count % 128 : count))
         switch input.below(8) {
         case 0..<2 where users[slot] == nil: begin(slot, .reading, .read(token(slot), unit, extent, sequential: false))
         case 2..<4 where users[slot] == nil:
-            scratched[slot] = how & 1 == 1
-            begin(slot, .preparing, .prepareWrite(token(slot), unit, extent, scratch: how & 1 == 1))
+            scratched[slot] = hasScratch
+            begin(slot, .preparing, .prepareWrite(token(slot), unit, extent, scratch: hasScratch))
         case 4 where users[slot] == nil: begin(slot, .synchronizing, .synchronize(token(slot), unit, extent))
         case 5:
             if statePointers.insert(Int(unit.raw)).inserted { memory.handle(.wantState(unit), at: now) }
