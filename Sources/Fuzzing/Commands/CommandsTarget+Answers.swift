@@ -15,6 +15,7 @@ extension CommandsTarget {
         case .sendCommandComplete(let handle, let status, let sense, let total):
             guard let slot = known(handle) else { return }
             let bytes = bytes(sense)
+            expectNoPoison(bytes, slot)
             if let fault = SenseCheck.fault(status, bytes) { oracle.expect(false, "\(name(slot)): \(fault)") }
             if let allocation = entries[slot]?.allocation, status == .good, entries[slot]?.sent ?? 0 > 0 {
                 oracle.expect(total <= allocation, "\(name(slot)): total \(total) beyond \(allocation)")
@@ -48,7 +49,7 @@ extension CommandsTarget {
         if let allocation = entry.allocation {
             oracle.expect(end <= allocation, "\(name(slot)) sends \(end) bytes, ALLOCATION LENGTH is \(allocation)")
         }
-        touch(run)
+        if run.list < 0 { expectNoPoison(bytes(run), slot) } else { touch(run) }
         entries[slot]?.sent = end
         entries[slot]?.isDelivering = true
         entries[slot]?.finalSent = final && !entry.isLost
@@ -95,6 +96,15 @@ extension CommandsTarget {
         entries[handle.slot]?.isDelivering = false
         if entry.finalSent { entries[handle.slot] = nil }
         bench.server.handle(indication, at: bench.now)
+    }
+
+    /// What stood in the page before does not go out: parameter data and sense data are written whole.
+    private func expectNoPoison(_ bytes: [UInt8], _ slot: Int) {
+        guard bytes.count >= 4 else { return }
+        for start in 0...bytes.count - 4 where bytes[start] == 0x3C && bytes[start + 1] == 0xC3 {
+            let isPoison = bytes[start + 2] == 0x5A && bytes[start + 3] == 0xA5
+            if isPoison { return oracle.expect(false, "\(name(slot)) sends what stood in its page, at byte \(start)") }
+        }
     }
 
     /// Looks at the ends of each piece of a run, so that it is known to be where bytes may be.

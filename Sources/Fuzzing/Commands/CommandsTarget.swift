@@ -9,6 +9,8 @@ import SCSITarget
 final class CommandsTarget {
     static let slots = 8
     static let nexuses = 3
+    /// What stood in a parameter page before a command.
+    static let poison: UInt64 = 0xA55A_C33C_A55A_C33C
 
     struct Entry {
         var command: SCSICommand
@@ -111,8 +113,15 @@ final class CommandsTarget {
             handle: CommandHandle(slot: slot, generation: generation), nexus: NexusIndex(UInt16(nexus)),
             attribute: attribute, lun: lun, cdb: cdb, dataInLength: dataIn, dataOutLength: dataOut)
         entries[slot] = Entry(command: command, dataOut: content, allocation: maker.allocation(of: cdb))
+        poison(slot)
         bench.server.handle(.commandReceived(command), at: bench.now)
         settle()
+    }
+
+    /// Fills a command's parameter page with what nobody may ever be sent.
+    private func poison(_ slot: Int) {
+        let page = bench.memory.frames.pointer(Frames.parameter(slot))
+        for word in 0..<PageSize.bytes / 8 { page.put(little64: Self.poison, word * 8) }
     }
 
     private func lose(_ slot: Int) {

@@ -54,7 +54,8 @@ extension AnswerCheck {
         if pdu.status == 0, pdu.residual.underflow, task.expectedIn > 0 {
             oracle.expect(
                 task.dataIn + UInt64(pdu.residual.count) == task.expectedIn,
-                "\(task.dataIn) bytes and a residual of \(pdu.residual.count) make not \(task.expectedIn)")
+                "command \(String(task.opcode, radix: 16)): \(task.dataIn) bytes and a residual of "
+                    + "\(pdu.residual.count) make not \(task.expectedIn)")
         }
     }
 
@@ -112,8 +113,9 @@ extension AnswerCheck {
     }
 
     /// The initiator sent a command.
-    mutating func asked(_ tag: UInt32, expecting length: UInt32, read: Bool) {
+    mutating func asked(_ tag: UInt32, expecting length: UInt32, read: Bool, opcode: UInt8 = 0) {
         var task = tasks[tag] ?? Task()
+        task.opcode = opcode
         task.commands += 1
         task.longest = max(task.longest, length)
         if read { task.expectedIn += UInt64(length) }

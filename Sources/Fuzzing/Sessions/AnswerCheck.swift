@@ -7,6 +7,8 @@ struct AnswerCheck {
     struct Task {
         /// Commands sent with the tag, and responses to them.
         var commands = 0
+        /// Operation code of the last one.
+        var opcode: UInt8 = 0
         var responses = 0
         var longest: UInt32 = 0
         var expectedIn: UInt64 = 0

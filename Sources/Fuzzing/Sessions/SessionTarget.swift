@@ -135,7 +135,7 @@ final class SessionTarget {
         adjust(&pdu)
         pdu.cmdSN &+= serial(immediate: pdu.immediate)
         bench.wires[stream]?.answers.asked(
-            pdu.initiatorTaskTag, expecting: pdu.expectedDataTransferLength, read: pdu.read)
+            pdu.initiatorTaskTag, expecting: pdu.expectedDataTransferLength, read: pdu.read, opcode: pdu.cdb[0])
         put(additional: additional, data: data) { pdu.encode(into: $0) }
     }
 }
