@@ -41,7 +41,8 @@ extension ISCSITarget {
             indications.append(.dataInDelivered(CommandHandle(slot: slot, generation: command.pointee.generation)))
             return
         }
-        command.pointee.total = total
+        // Data for a host that has flagged a write: nothing of what it expects to be transferred is.
+        command.pointee.total = command.pointee.dataOutLength > 0 ? 0 : total
         if length == 0 {
             command.pointee.hasStatus = true
             command.pointee.status = .good
@@ -95,7 +96,9 @@ extension ISCSITarget {
             command.pointee.hasStatus = true
             command.pointee.status = status
             command.pointee.sense = sense
-            command.pointee.total = total
+            // The same for a write of a host that has flagged a read.
+            let isOtherWay = command.pointee.dataInLength > 0 && command.pointee.inDataSN == 0
+            command.pointee.total = isOtherWay ? 0 : total
             respondWhenQuiet(slot)
         }
     }
