@@ -9,7 +9,14 @@ import Fuzzing
     /// The target that the callback of libFuzzer, which can capture nothing, runs; set before it is first called.
     nonisolated(unsafe) static var target = FuzzTarget.codecs
 
+    /// Names the target to the processes that libFuzzer starts of itself, for merging and minimising.
+    static let variable = "GEMEL_FUZZ_TARGET"
+
     static func main() throws {
+        if let name = ProcessInfo.processInfo.environment[variable], let inherited = FuzzTarget(rawValue: name) {
+            target = inherited
+            fuzz(skipping: 0)
+        }
         let words = CommandLine.arguments.dropFirst()
         switch words.first {
         case "unpack" where words.count == 3:
@@ -19,7 +26,8 @@ import Fuzzing
             print(Corpus.encode(Array(bytes), comment: "found by fuzzing"), terminator: "")
         case let name? where FuzzTarget(rawValue: name) != nil:
             target = FuzzTarget(rawValue: name) ?? .codecs
-            fuzz()
+            setenv(variable, name, 1)
+            fuzz(skipping: 1)
         default:
             print("gemel-fuzz TARGET [OPTION…] [FOLDER…] | unpack FIXTURES FOLDER | pack FILE")
             print("targets:", FuzzTarget.allCases.map(\.rawValue).joined(separator: " "))
@@ -37,17 +45,21 @@ import Fuzzing
         }
     }
 
-    /// libFuzzer takes the arguments behind the target's name, and ends the process.
-    private static func fuzz() {
-        var count = CommandLine.argc - 1
-        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv + 1
-        exit(
-            LLVMFuzzerRunDriver(&count, &arguments) { data, size in
+    /// libFuzzer takes the program's name and the arguments behind the first `words`, and ends the process.
+    private static func fuzz(skipping words: Int) -> Never {
+        let all = Array(UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)))
+        var rest = [all[0]] + all.dropFirst(1 + words) + [nil]
+        var count = Int32(rest.count - 1)
+        let code = rest.withUnsafeMutableBufferPointer { buffer in
+            var arguments = buffer.baseAddress
+            return LLVMFuzzerRunDriver(&count, &arguments) { data, size in
                 if let failure = Fuzzer.target.run(UnsafeRawBufferPointer(start: data, count: size)) {
                     FileHandle.standardError.write(Data("gemel-fuzz: \(failure)\n".utf8))
                     abort()
                 }
                 return 0
-            })
+            }
+        }
+        exit(code)
     }
 }
