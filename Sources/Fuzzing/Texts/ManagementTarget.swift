@@ -1,6 +1,6 @@
-import Dispatch
 import Foundation
 import Management
+import Synchronization
 
 /// Requests of the management API, as the HTTP library would give them: an answer with a status that the API has, and
 /// JSON where it says so.
@@ -20,13 +20,12 @@ enum ManagementTarget {
             method: line(0), path: line(1), host: header(2), origin: header(3), contentType: header(4),
             body: lines.count > 5 ? Data(lines[5]) : Data())
         let answer = Answer()
-        let done = DispatchSemaphore(value: 0)
-        Task.detached {
+        let caller = CallerExecutor()
+        Task(executorPreference: caller) {
             let router = ManagementRouter(service: QuietService(), port: 8080)
             answer.response = await router.respond(to: request)
-            done.signal()
         }
-        done.wait()
+        caller.run()
         guard let response = answer.response else { return oracle.expect(false, "no answer") }
         oracle.expect(statuses.contains(response.status), "status \(response.status)")
         oracle.expect((response.status == 405) == (response.allow != nil), "Allow with status \(response.status)")
@@ -36,7 +35,23 @@ enum ManagementTarget {
         }
     }
 
-    /// Where the answer is put by the task that waits for it; read when the semaphore was signalled.
+    /// Runs tasks on the thread that calls `run`: to wait for another thread would take one of the few that tasks have.
+    private final class CallerExecutor: TaskExecutor {
+        private let jobs = Mutex<[UnownedJob]>([])
+
+        func enqueue(_ job: consuming ExecutorJob) {
+            let job = UnownedJob(job)
+            jobs.withLock { $0.append(job) }
+        }
+
+        func run() {
+            while let job = jobs.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+                job.runSynchronously(on: asUnownedTaskExecutor())
+            }
+        }
+    }
+
+    /// Where the task puts its answer; one thread runs the task and reads it.
     private final class Answer: @unchecked Sendable {
         var response: APIResponse?
     }
