@@ -38,6 +38,7 @@ final class DeviceBench {
     private static func profile(_ index: Int) -> UnitProfile {
         var profile = UnitProfile()
         profile.readOnly = index == 2
+        profile.thin = index == 0
         profile.physicalExponent = index == 0 ? 3 : 0
         profile.atomicBytes = index == 0 ? UInt32(PageSize.operationPages * PageSize.bytes) : 0
         profile.thin = index == 0

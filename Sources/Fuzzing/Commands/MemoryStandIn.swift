@@ -72,7 +72,13 @@ final class MemoryStandIn {
             oracle.expect(
                 !scratch || extent.pageCount * 2 <= PageSize.operationPages,
                 "\(extent.pageCount) pages, and as many again for compare data")
-        case .synchronize(let token, let unit, let extent): begin(Int(token.slot), unit, extent, synchronizes: true)
+        case .synchronize(let token, let unit, let extent), .provisioning(let token, let unit, let extent):
+            begin(Int(token.slot), unit, extent, synchronizes: true)
+        case .discard(let token, let unit, let extent):
+            begin(Int(token.slot), unit, extent, synchronizes: true)
+            oracle.expect(
+                extent.count > 0 && extent.start % UInt64(PageSize.sectors) == 0 && extent.count % 8 == 0,
+                "a discard of \(extent), not of whole pages")
         case .commitWrite(let token, let options):
             let operation = operations[Int(token.slot)]
             oracle.expect(
@@ -114,7 +120,8 @@ final class MemoryStandIn {
     private static func slot(of request: BlockRequest) -> Int? {
         switch request {
         case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
-            .release(let token), .synchronize(let token, _, _):
+            .release(let token), .synchronize(let token, _, _), .discard(let token, _, _),
+            .provisioning(let token, _, _):
             Int(token.slot)
         case .wantState, .returnState, .wantStateWrite, .commitState: nil
         }
@@ -139,10 +146,21 @@ final class MemoryStandIn {
             pointers.remove(Int(unit.raw))
             server.handle(.stateCommitted(unit, fault), at: now)
         case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
-            .synchronize(let token, _, _):
+            .synchronize(let token, _, _), .discard(let token, _, _):
+            answerOperation(token, &server, at: now)
+        case .provisioning(let token, let unit, let extent):
+            tell(token, unit, extent)
             answerOperation(token, &server, at: now)
         case .release, .returnState: break
         }
+    }
+
+    /// One run, mapped or not as its first sector has it.
+    private func tell(_ token: BlockToken, _ unit: UnitIndex, _ extent: BlockExtent) {
+        let page = frames.pointer(Frames.parameter(Int(token.slot)))
+        page.put(little64: 1, 0)
+        page.put(little64: extent.start, 8)
+        page.put(little64: UInt64(extent.count) | (extent.start % 3 == 0 ? 1 << 63 : 0), 16)
     }
 
     private func answerOperation(_ token: BlockToken, _ server: inout DeviceServer, at now: Instant) {

@@ -22,6 +22,9 @@ extension PagingTarget {
         case 2..<4 where users[slot] == nil:
             scratched[slot] = hasScratch
             begin(slot, .preparing, .prepareWrite(token(slot), unit, extent, scratch: hasScratch))
+        case 4 where users[slot] == nil && how & 3 == 3:
+            let pages = BlockExtent(start: start / 8 * 8, count: (extent.count + 7) / 8 * 8)
+            if pages.end <= Self.unitSectors { begin(slot, .synchronizing, .discard(token(slot), unit, pages)) }
         case 4 where users[slot] == nil: begin(slot, .synchronizing, .synchronize(token(slot), unit, extent))
         case 5:
             if statePointers.insert(Int(unit.raw)).inserted { memory.handle(.wantState(unit), at: now) }
@@ -98,6 +101,7 @@ extension PagingTarget {
         let (last, overflow) = request.offset.addingReportingOverflow(UInt64(request.count))
         oracle.expect(!overflow && last <= end, "a transfer at \(request.offset) beyond the device")
         oracle.expect(request.offset % 512 == 0 && request.count % 512 == 0, "a transfer that is not aligned")
+        if request.kind == .discard || request.kind == .allocate { return }
         var bytes = 0
         for index in 0..<Int(request.sliceCount) {
             let slice = request.slices[index]
