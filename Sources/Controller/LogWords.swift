@@ -149,6 +149,8 @@ package struct LogWords: Sendable {
         case .loginTimer: "the login took too long"
         case .pingUnanswered: "a NOP-In was not answered"
         case .additionalHeader: "an additional header segment is not supported"
+        case .unacknowledged: "more responses are not acknowledged than are kept for one connection"
+        case .outOfOrder: "more arrived before its turn than is kept"
         case nil: unknown(raw)
         }
     }

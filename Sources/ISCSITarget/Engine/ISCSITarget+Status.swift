@@ -10,7 +10,7 @@ extension ISCSITarget {
             result.append(SessionSnapshot(
                 initiator: String(decoding: portName(index), as: UTF8.self),
                 target: session.pointee.discovery ? nil : session.pointee.target,
-                connections: session.pointee.connection >= 0 ? 1 : 0, commands: session.pointee.commands))
+                connections: session.pointee.connectionCount, commands: session.pointee.commands))
         }
         return result
     }

@@ -1,0 +1,89 @@
+import ISCSIFormats
+import Primitives
+import SAM
+
+extension ISCSITarget {
+    /// A connection is gone, and its commands wait for another one; false when the session does not recover, or there
+    /// is no place to remember it.
+    mutating func rememberLost(_ index: Int, isReleased: Bool) -> Bool {
+        let c = connections + index
+        let parameters = c.pointee.parameters
+        if c.pointee.session < 0 || parameters.errorRecoveryLevel < 2 || parameters.time2Retain == 0 { return false }
+        guard let place = lostConnections.take() else { return false }
+        lostConnections[place] = LostConnection(
+            session: c.pointee.session, cid: c.pointee.cid, isReleased: isReleased,
+            until: now + Self.retention(parameters))
+        expect(lostConnections[place].until)
+        return true
+    }
+
+    /// How long commands wait for another connection (RFC 7143 §13.15, §13.16).
+    private static func retention(_ parameters: NegotiatedParameters) -> Interval {
+        .seconds(UInt64(parameters.time2Wait) + UInt64(parameters.time2Retain))
+    }
+
+    /// The place of a lost connection, nil when there is none with this CID.
+    func lostConnection(_ session: Int32, _ cid: UInt16) -> Int? {
+        for place in 0..<lostConnections.capacity
+        where lostConnections[place].session == session && lostConnections[place].cid == cid { return place }
+        return nil
+    }
+
+    /// Whether commands of a connection may be taken over: it has been logged out, or forgotten since.
+    func isReleased(_ session: Int32, _ cid: UInt16) -> Bool {
+        guard let place = lostConnection(session, cid) else { return true }
+        return lostConnections[place].isReleased
+    }
+
+    /// Ends the allegiances of a lost connection; its commands have their time from now on.
+    mutating func releaseLost(_ place: Int, _ parameters: NegotiatedParameters) {
+        lostConnections[place].isReleased = true
+        lostConnections[place].until = now + Self.retention(parameters)
+        expect(lostConnections[place].until)
+    }
+
+    /// The time of a lost connection is over: its commands end, and the session, when it has no other.
+    mutating func expireLost(_ place: Int) {
+        let lost = lostConnections[place]
+        forgetLost(place)
+        let session = Int(lost.session)
+        for slot in 0..<commands.capacity where isOrphan(slot, of: lost.session) && recovery[slot].cid == lost.cid {
+            loseCommand(slot, flush: false)
+        }
+        endIfEmpty(session)
+    }
+
+    /// A lost connection is back, or its time is over.
+    mutating func forgetLost(_ place: Int) {
+        lostConnections[place] = LostConnection()
+        lostConnections.giveBack(place)
+    }
+
+    /// A session without connections, and without any that could come back, is over.
+    mutating func endIfEmpty(_ session: Int) {
+        let state = sessions.pointer(session)
+        if !state.pointee.inUse || state.pointee.connectionCount > 0 { return }
+        for place in 0..<lostConnections.capacity where Int(lostConnections[place].session) == session { return }
+        endSession(session)
+    }
+
+    /// The command waits for a connection.
+    func isOrphan(_ slot: Int, of session: Int32) -> Bool {
+        let command = commands.pointer(slot)
+        switch command.pointee.state {
+        case .active, .failing, .answered:
+            return command.pointee.ordered && command.pointee.connection < 0 && recovery[slot].session == session
+        case .free, .responded, .lost: return false
+        }
+    }
+
+    /// Nothing of a session waits any more.
+    mutating func forgetSession(_ session: Int) {
+        let number = Int32(truncatingIfNeeded: session)
+        dropHeld(of: -1, session: session)
+        for slot in 0..<commands.capacity where isOrphan(slot, of: number) { loseCommand(slot, flush: false) }
+        for place in 0..<lostConnections.capacity where lostConnections[place].session == number {
+            forgetLost(place)
+        }
+    }
+}
