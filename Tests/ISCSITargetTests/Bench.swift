@@ -104,7 +104,7 @@ final class Bench {
         while let effect = target.effects.popFirst() { effects.append(effect) }
     }
 
-    private func feed(_ stream: UInt32) -> Bool {
+    func feed(_ stream: UInt32) -> Bool {
         vector.removeAll()
         target.receiveTargets(StreamID(stream), into: &vector)
         if vector.count == 0 { return false }
@@ -129,7 +129,7 @@ final class Bench {
         return total > 0
     }
 
-    private func fetch(_ stream: UInt32) -> Bool {
+    func fetch(_ stream: UInt32) -> Bool {
         vector.removeAll()
         target.transmitSources(StreamID(stream), into: &vector)
         var left = min(vector.byteCount, writeLimit)

@@ -39,10 +39,14 @@ extension ISCSITarget {
         if pdu.cid == connections[index].cid {
             answerLogout(index, pdu, .closed)
             closeConnection(index, flush: true, end)
-        } else if let other = connection(of: session, cid: pdu.cid) {
+            return
+        }
+        if let other = connection(of: session, cid: pdu.cid) {
+            if connections[other].retains { acknowledge(other, SerialNumber(pdu.expStatSN)) }
             closeConnection(other, flush: false, end)
             answerLogout(index, pdu, .closed)
         } else if let place = lostConnection(session, pdu.cid) {
+            acknowledgeLost(session, pdu.cid, SerialNumber(pdu.expStatSN))
             if end == .released {
                 releaseLost(place, connections[index].parameters)
             } else {
@@ -51,7 +55,9 @@ extension ISCSITarget {
             answerLogout(index, pdu, .closed)
         } else {
             answerLogout(index, pdu, .cidNotFound)
+            return
         }
+        if end == .released { forgetIfSettled(session, pdu.cid) }
     }
 
     /// The connection of a session with a CID that is logged in.

@@ -145,7 +145,8 @@ extension ISCSITarget {
             return false
         }
         if c.pointee.ordered {
-            if c.pointee.retains { acknowledge(index, header.expStatSN) }
+            // A Logout Request carries the ExpStatSN of the connection that it names (RFC 7143 §11.14.5).
+            if c.pointee.retains && header.opcode != .logoutRequest { acknowledge(index, header.expStatSN) }
             return parseOrdered(index, header, headerLength + digest)
         }
         switch header.opcode {

@@ -34,9 +34,12 @@ extension ISCSITarget {
         let level = session.pointee.parameters.errorRecoveryLevel
         session.pointee.connectionCount += 1
         if let old = connection(of: number, cid: pdu.cid) {
+            if level > 0 { acknowledge(old, SerialNumber(login.first.expStatSN)) }
             closeConnection(old, flush: false, level == 2 ? .released : .closed)
         }
+        acknowledgeLost(number, pdu.cid, SerialNumber(login.first.expStatSN))
         if let lost = lostConnection(number, pdu.cid) { releaseLost(lost, session.pointee.parameters) }
+        forgetIfSettled(number, pdu.cid)
         let c = connections + index
         c.pointee.session = number
         answer(index, pdu, transit: true, text: login.reply.bytes, tsih: pdu.tsih)

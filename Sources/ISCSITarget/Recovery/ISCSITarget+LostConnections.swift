@@ -42,6 +42,16 @@ extension ISCSITarget {
         expect(lostConnections[place].until)
     }
 
+    /// The last ExpStatSN of a lost connection, as a Logout Request or the Login Request that restarts it tells
+    /// (RFC 7143 §11.12.9, §11.14.5): what was answered before it needs no other connection.
+    mutating func acknowledgeLost(_ session: Int32, _ cid: UInt16, _ expStatSN: SerialNumber) {
+        if lostConnection(session, cid) == nil { return }
+        for slot in 0..<commands.capacity where isOrphan(slot, of: session) && recovery[slot].cid == cid {
+            let isAnswered = commands.pointer(slot).pointee.state == .answered
+            if isAnswered && SerialNumber(recovery[slot].statSN) < expStatSN { endAnswered(slot) }
+        }
+    }
+
     /// The time of a lost connection is over: its commands end, and the session, when it has no other.
     mutating func expireLost(_ place: Int) {
         let lost = lostConnections[place]
@@ -51,6 +61,15 @@ extension ISCSITarget {
             loseCommand(slot, flush: false)
         }
         endIfEmpty(session)
+    }
+
+    /// Forgets a lost connection whose commands have all ended or found another connection.
+    mutating func forgetIfSettled(_ session: Int32, _ cid: UInt16) {
+        guard let place = lostConnection(session, cid), lostConnections[place].isReleased,
+            sessions.pointer(Int(session)).pointee.connectionCount > 0
+        else { return }
+        for slot in 0..<commands.capacity where isOrphan(slot, of: session) && recovery[slot].cid == cid { return }
+        forgetLost(place)
     }
 
     /// A lost connection is back, or its time is over.

@@ -24,8 +24,10 @@ extension ISCSITarget {
             return
         }
         answer(index, pdu.initiatorTaskTag, .functionComplete)
+        let cid = recovery[slot].cid
         command.pointee.connection = Int32(truncatingIfNeeded: index)
         recovery[slot].cid = c.pointee.cid
+        forgetIfSettled(c.pointee.session, cid)
         recovery[slot].snackTag = 0
         recovery[slot].answersAgain = false
         if command.pointee.state == .answered { command.pointee.state = .active }
