@@ -78,7 +78,8 @@ extension RecoveringHost {
             task.acknowledged = task.nextDataSN
             task.acknowledgedBytes = task.received
         } else if task.isRead {
-            // 0: everything since the last acknowledgement.
+            // What it acknowledged before may not have arrived: 0 would leave that open.
+            pdu.expDataSN = task.acknowledged
             task.received = task.acknowledgedBytes
             task.nextDataSN = task.acknowledged
         }

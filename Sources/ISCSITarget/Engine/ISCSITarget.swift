@@ -100,7 +100,7 @@ package struct ISCSITarget: ~Copyable {
         heldHeaders = .allocate(byteCount: limits.maxCommands * Sizes.headerCopy, alignment: 8)
         order = KeyIndex(entries: limits.maxCommands)
         heldTasks = KeyIndex(entries: limits.maxCommands)
-        lostConnections = Table(capacity: limits.maxConnections, initial: LostConnection())
+        lostConnections = Table(capacity: max(64, limits.maxConnections), initial: LostConnection())
         scratch = .allocate(byteCount: Sizes.collectedSegment, alignment: 64)
         lastTSIH = UInt16(truncatingIfNeeded: random.next())
         commandShare = min(limits.commandWindow, limits.maxCommands)

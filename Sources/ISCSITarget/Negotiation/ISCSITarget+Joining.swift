@@ -39,6 +39,7 @@ extension ISCSITarget {
         }
         acknowledgeLost(number, pdu.cid, SerialNumber(login.first.expStatSN))
         if let lost = lostConnection(number, pdu.cid) { releaseLost(lost, session.pointee.parameters) }
+        beginAgain(number, pdu.cid)
         forgetIfSettled(number, pdu.cid)
         let c = connections + index
         c.pointee.session = number

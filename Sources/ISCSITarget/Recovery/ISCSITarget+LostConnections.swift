@@ -9,9 +9,12 @@ extension ISCSITarget {
         let c = connections + index
         let parameters = c.pointee.parameters
         if c.pointee.session < 0 || parameters.errorRecoveryLevel < 2 || parameters.time2Retain == 0 { return false }
-        guard let place = lostConnections.take() else { return false }
+        guard let place = lostConnection(c.pointee.session, c.pointee.cid) ?? lostConnections.take() else {
+            return false
+        }
         lostConnections[place] = LostConnection(
             session: c.pointee.session, cid: c.pointee.cid, isReleased: isReleased,
+            acknowledgedStatSN: c.pointee.acknowledgedStatSN, statSN: c.pointee.statSN,
             until: now + Self.retention(parameters))
         expect(lostConnections[place].until)
         return true
@@ -45,10 +48,20 @@ extension ISCSITarget {
     /// The last ExpStatSN of a lost connection, as a Logout Request or the Login Request that restarts it tells
     /// (RFC 7143 §11.12.9, §11.14.5): what was answered before it needs no other connection.
     mutating func acknowledgeLost(_ session: Int32, _ cid: UInt16, _ expStatSN: SerialNumber) {
-        if lostConnection(session, cid) == nil { return }
+        guard let place = lostConnection(session, cid) else { return }
+        let isNew = SerialNumber(lostConnections[place].acknowledgedStatSN) < expStatSN
+        if !isNew || SerialNumber(lostConnections[place].statSN) < expStatSN { return }
         for slot in 0..<commands.capacity where isOrphan(slot, of: session) && recovery[slot].cid == cid {
             let isAnswered = commands.pointer(slot).pointee.state == .answered
+                && !recovery[slot].isOfEarlierConnection
             if isAnswered && SerialNumber(recovery[slot].statSN) < expStatSN { endAnswered(slot) }
+        }
+    }
+
+    /// Another connection with the CID begins, whose StatSNs mean nothing to the commands of the lost one.
+    mutating func beginAgain(_ session: Int32, _ cid: UInt16) {
+        for slot in 0..<commands.capacity where isOrphan(slot, of: session) && recovery[slot].cid == cid {
+            recovery[slot].isOfEarlierConnection = true
         }
     }
 

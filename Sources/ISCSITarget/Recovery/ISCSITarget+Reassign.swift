@@ -27,6 +27,7 @@ extension ISCSITarget {
         let cid = recovery[slot].cid
         command.pointee.connection = Int32(truncatingIfNeeded: index)
         recovery[slot].cid = c.pointee.cid
+        recovery[slot].isOfEarlierConnection = false
         forgetIfSettled(c.pointee.session, cid)
         recovery[slot].snackTag = 0
         recovery[slot].answersAgain = false

@@ -100,7 +100,7 @@ extension ISCSITarget {
         let command = commands.pointer(slot)
         let end = command.pointee.r2tSN
         let last = end &- 1
-        let isAll = pdu.runLength == 0 && (pdu.begRun == 0 || pdu.begRun == last || pdu.begRun == end)
+        let isAll = pdu.runLength == 0 && pdu.begRun <= end
         let isLast = pdu.begRun == last && pdu.runLength == 1
         if isAll && !command.pointee.r2tOutstanding { return }
         guard isAll || isLast, command.pointee.r2tOutstanding, end > 0,

@@ -33,8 +33,9 @@ struct RecoverySlot {
 
     /// Tag of the last R-Data SNACK.
     var snackTag: UInt32 = 0
-    /// StatSN of the response.
+    /// StatSN of the response, and whether it is of a connection before the last one with the same CID.
     var statSN: UInt32 = 0
+    var isOfEarlierConnection = false
 }
 
 /// A connection that is gone from its session, and whose commands wait for another (RFC 7143 §7.2.2).
@@ -43,6 +44,9 @@ struct LostConnection {
     var cid: UInt16 = 0
     /// A recovery Logout, or a login with the same CID, has ended its allegiances.
     var isReleased = false
+    /// What it had acknowledged, and the StatSN that was to come.
+    var acknowledgedStatSN: UInt32 = 0
+    var statSN: UInt32 = 0
     /// When its commands are ended.
     var until = Instant.never
 }

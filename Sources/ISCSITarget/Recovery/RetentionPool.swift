@@ -23,6 +23,9 @@ struct RetentionPool: ~Copyable {
     /// Blocks that are not in a chain.
     private(set) var available: Int
 
+    /// Blocks that are.
+    var inUse: Int { capacity - available }
+
     init(bytes: Int) {
         capacity = max(16, bytes / Self.blockBytes)
         base = .allocate(byteCount: capacity * Self.blockBytes, alignment: 64)
