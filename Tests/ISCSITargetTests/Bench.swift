@@ -33,6 +33,8 @@ final class Bench {
     /// The most bytes that one read, and one write, moves.
     var readLimit = Int.max
     var writeLimit = Int.max
+    /// TSIH of the last session that was opened.
+    var lastTSIH: UInt16?
     /// The target's bytes stay in its output.
     var stalled = false
 

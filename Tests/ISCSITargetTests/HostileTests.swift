@@ -209,20 +209,33 @@ import Testing
             let stream = UInt32(round % 3 + 1)
             let host = Initiator(bench, stream: stream)
             host.isid = ISID(random.below(2))
-            var keys = ["InitialR2T=No"]
+            var keys = ["InitialR2T=No", "MaxConnections=4", "ErrorRecoveryLevel=\(seed % 3)"]
             if random.chance(1, in: 3) { keys += ["DataDigest=CRC32C"] }
             if random.chance(1, in: 3) { keys += ["HeaderDigest=CRC32C"] }
-            if random.chance(9, in: 10) { _ = host.login(keys) }
+            if let other = bench.lastTSIH, random.chance(1, in: 2) {
+                host.putLogin(Initiator.names + keys.suffix(keys.count - 3)) { pdu in
+                    pdu.tsih = other
+                    pdu.cid = UInt16(random.below(3))
+                }
+                host.headerDigest = keys.contains("HeaderDigest=CRC32C")
+                host.dataDigest = keys.contains("DataDigest=CRC32C")
+            } else if random.chance(9, in: 10) {
+                bench.lastTSIH = host.login(keys)?.0.tsih
+            }
             for _ in 0..<30 { Self.noise(host, &random) }
             bench.stalled = random.chance(1, in: 4)
             bench.settle()
             bench.stalled = false
             if random.chance(1, in: 3) { bench.advance(.seconds(20)) }
-            bench.close(stream)
+            if random.chance(2, in: 3) { bench.close(stream) }
         }
+        for stream in 1...3 { bench.close(UInt32(stream)) }
+        bench.advance(.seconds(4000))
         #expect(bench.target.commandCount == 0)
         #expect(bench.target.sessionCount == 0)
         #expect(bench.target.connectionCount == 0)
+        #expect(bench.target.heldCount == 0)
+        #expect(bench.target.retainedBlocks == 0)
         #expect(bench.device.works.isEmpty)
     }
 

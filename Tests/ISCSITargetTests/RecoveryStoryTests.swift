@@ -10,7 +10,7 @@ import Testing
         let bench = Bench()
         bench.device.chunkBytes = [12_288, 262_144, 4096, 5120][seed % 4]
         let host = RecoveringHost(bench, seed: UInt64(seed) &* 7919 &+ 1)
-        host.faultRate = [0, 20, 6, 10, 40, 15, 20, 8][seed]
+        host.faultRate = [0, 40, 20, 30, 16, 24, 14, 50][seed]
         host.run(1000)
         #expect(host.problems == [])
         #expect(host.counts.completed == 1000)
