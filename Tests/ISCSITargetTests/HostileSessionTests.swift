@@ -96,7 +96,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["ErrorRecoveryLevel=1"], ["ErrorRecoveryLevel=2", "DataDigest=CRC32C"], ["ErrorRecoveryLevel=1", "InitialR2T=No"],
+        ["ErrorRecoveryLevel=1"], ["ErrorRecoveryLevel=2", "DataDigest=CRC32C"],
+        ["ErrorRecoveryLevel=1", "InitialR2T=No"],
     ]) func dataThatNobodyAskedForFailTheTaskAtEveryLevel(_ keys: [String]) throws {
         let (bench, host) = try session(keys)
         let task = host.command(Initiator.write10(0, 8), write: 4096)
@@ -178,9 +179,10 @@ import Testing
 
     @Test func queriesNeedProtocolLevelTwo() throws {
         let functions: [TaskManagementCode] = [.queryTask, .queryTaskSet, .iTNexusReset, .queryAsynchronousEvent]
-        for (keys, expected) in [([], [5, 5, 5, 5]), (["iSCSIProtocolLevel=2"], [0, 0, 0, 0])] as [([String], [UInt8])] {
+        for keys in [[], ["iSCSIProtocolLevel=2"]] {
+            let answer: UInt8 = keys.isEmpty ? 5 : 0
             let (bench, host) = try session(keys)
-            for (function, answer) in zip(functions, expected) {
+            for function in functions {
                 var pdu = TaskManagementRequestPDU()
                 pdu.function = function.rawValue
                 pdu.initiatorTaskTag = host.tag()

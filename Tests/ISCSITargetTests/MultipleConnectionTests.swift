@@ -63,8 +63,8 @@ import Testing
         let session = try SeveralConnections(2, ["InitialR2T=No"])
         let data = pattern(40_000 / 512 * 512, seed: 4)
         let task = session.command(
-            1, Initiator.write10(8, data.count / 512), write: data.count, immediate: Array(data[0..<1000]), final: false,
-            cmdSN: 11)
+            1, Initiator.write10(8, data.count / 512), write: data.count, immediate: Array(data[0..<1000]),
+            final: false, cmdSN: 11)
         session.hosts[1].putData(task, number: 0, offset: 1000, Array(data[1000..<20_000]), final: false)
         session.bench.settle()
         session.command(0, [0x00], cmdSN: 10)

@@ -2,8 +2,8 @@ import ISCSIFormats
 import Primitives
 
 // Data-Out of ordered sessions. Unsolicited data are collected, for commands that are held too; solicited ones go to
-// their pages. Above ErrorRecoveryLevel 0 a gap is not the end of a task: the rest of the sequence is dropped, and asked
-// for anew by a recovery R2T when the sequence is over (RFC 7143 §7.8, §11.8).
+// their pages. Above ErrorRecoveryLevel 0 a gap is not the end of a task: the rest of the sequence is dropped, and
+// asked for anew by a recovery R2T when the sequence is over (RFC 7143 §7.8, §11.8).
 
 extension ISCSITarget {
     /// A SCSI Data-Out whose header is complete.

@@ -82,8 +82,8 @@ extension ISCSITarget {
         finishPDU(index, base, dataLength: 0)
     }
 
-    /// Asks every initiator to log out, within `interval` (RFC 7143 §11.9.1, event 1). Those that have not by then hear
-    /// that their connection is dropped, and it is closed; `tick` sees to it. Discovery sessions end at once. The
+    /// Asks every initiator to log out, within `interval` (RFC 7143 §11.9.1, event 1). Those that have not by then are
+    /// told that their connection is dropped, and it is closed; `tick` sees to it. Discovery sessions end at once. The
     /// controller calls it before a clean stop; sessions go on meanwhile.
     package mutating func requestLogouts(within interval: Interval, at now: Instant) {
         self.now = now

@@ -195,8 +195,8 @@ extension ISCSITarget {
         return true
     }
 
-    /// RFC 7143 §7.8: a data digest error is answered with a Reject, and the PDU is discarded. When it has a place in the
-    /// command order, it can come again only above ErrorRecoveryLevel 0; else the session fails.
+    /// RFC 7143 §7.8: a data digest error is answered with a Reject, and the PDU is discarded. When it has a place in
+    /// the command order, it can come again only above ErrorRecoveryLevel 0; else the session fails.
     private mutating func failDataDigest(_ index: Int, _ header: BasicHeaderSegment) -> Bool {
         statistics.digestErrors &+= 1
         reject(index, header.base, .dataDigestError)

@@ -11,7 +11,8 @@ struct ByteChain {
 }
 
 /// What the target keeps so that it can be sent again, or delivered later: one bounded piece of memory in blocks that
-/// are chained. Only sessions that recover, or have several connections, use it; memory that was never in use is not touched.
+/// are chained. Only sessions that recover, or have several connections, use it; memory that was never in use is not
+/// touched.
 struct RetentionPool: ~Copyable {
     static let blockBytes = 8192
     private let base: UnsafeMutableRawPointer
