@@ -117,8 +117,6 @@ struct Connection {
     var againTo: UInt32 = 0
     /// More is unacknowledged than is kept for one connection.
     var overdue = false
-    /// It was asked to log out.
-    var leaving = false
 
     // Times.
     var connectedAt = Instant.zero
@@ -158,7 +156,6 @@ struct Connection {
         againFrom = 0
         againTo = 0
         overdue = false
-        leaving = false
         connectedAt = now
         lastReceived = now
         ping = nil
