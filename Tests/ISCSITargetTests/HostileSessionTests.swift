@@ -230,6 +230,22 @@ import Testing
         #expect(hosts[0].take().first?.opcode == .scsiResponse)
     }
 
+    @Test func sessionsThatOnlyWaitGiveWayToNewOnes() throws {
+        let bench = Bench()
+        for number in 1...9 {
+            let host = Initiator(bench, stream: UInt32(number))
+            host.isid = ISID(UInt64(number))
+            let keys = ["ErrorRecoveryLevel=2", "DefaultTime2Wait=3600", "DefaultTime2Retain=3600"]
+            #expect(try #require(host.login(keys)).0.status == 0)
+            _ = host.command([0xE0], read: 512)
+            _ = host.take()
+            bench.close(UInt32(number))
+        }
+        #expect(bench.target.sessionCount == 4)
+        #expect(bench.target.commandCount == 4)
+        #expect(bench.device.log.filter { $0.hasPrefix("lost nexus") }.count == 5)
+    }
+
     @Test func anyLUNFieldReachesTheDeviceServerAsItCame() throws {
         let (bench, host) = try session()
         for lun: UInt64 in [0x4000_0000_0000_0000, 0xC101_0000_0000_0000, .max, 0x0001_0002_0003_0004] {

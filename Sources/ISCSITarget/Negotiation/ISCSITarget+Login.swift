@@ -152,7 +152,7 @@ extension ISCSITarget {
         let name = Self.portName(login.initiatorName, pdu.isid)
         let target = login.discovery ? 0 : self.target(named: login.targetName) ?? 0
         reinstate(name, target: target, discovery: login.discovery)
-        guard name.count <= Sizes.portName, let place = sessions.take() else {
+        guard name.count <= Sizes.portName, let place = sessions.take() ?? takeAbandoned() else {
             refuse(index, pdu, .outOfResources)
             return
         }

@@ -99,6 +99,19 @@ extension ISCSITarget {
         endSession(session)
     }
 
+    /// The place of a session that only waits for its connections to come back: a new one is worth more. Nil: all
+    /// sessions have connections.
+    mutating func takeAbandoned() -> Int? {
+        for place in 0..<sessions.capacity {
+            let session = sessions.pointer(place)
+            if session.pointee.inUse && session.pointee.connectionCount == 0 {
+                endSession(place)
+                return sessions.take()
+            }
+        }
+        return nil
+    }
+
     /// The command waits for a connection.
     func isOrphan(_ slot: Int, of session: Int32) -> Bool {
         let command = commands.pointer(slot)
