@@ -4,19 +4,21 @@ import Primitives
 /// memory. Little-endian; a view over the page, owned by whoever holds the pointer.
 ///
 ///      0  magic "GSTB"      4  format version (1)      8  event number
-///     16  home (0 a, 1 b)  17  access-state generation 18  mode flags: bit 0 WCE, bit 1 DRA, bit 2 SWP, bit 3 D_SENSE
-///     19  reserved         20  count of power cycles   24  persistent reservation generation
+///     16  home (0 a, 1 b)  17  access-state generation 18  reserved
+///     20  count of power cycles                        24  persistent reservation generation
 ///     28  holder's registration (0xFFFF none), 30 type and scope, 31 APTPL
-///     64  mode parameters: 64 bytes of current values, 64 of saved ones
+///     64  mode parameters: 32 bytes of current values, 32 of saved ones
+///    128  self-test results: 20 of 3 bytes, latest first
 ///    192  reservations beside registrations: 64 bytes
 ///    256  event ring: 64 events of 16 bytes
-///   1280  device: medium, background operations, provisioning, timestamp, identifying information: 256 bytes
+///   1280  device: medium, background operations, provisioning: 64 bytes here and 64 from 1472
+///   1344  length of the identifying information, 1345 origin of the timestamp, 1348 its offset in milliseconds
+///   1360  identifying information: 64 bytes          1424  error counters: 4 of 4 bytes
 ///   1536  registrations: 64 of 24 bytes
 ///   3072  iSCSI names of registered initiators: 1024 bytes
 package struct StateBlock {
     package static var magic: UInt32 { 0x4254_5347 }
     package static var ringCount: Int { 64 }
-    static var modeOffset: Int { 64 }
     static var reservationOffset: Int { 192 }
     static var ringOffset: Int { 256 }
     static var deviceOffset: Int { 1280 }
@@ -36,7 +38,6 @@ package struct StateBlock {
         base.put(little32: Self.magic, 0)
         base.put(little32: 1, 4)
         base.put(byte: home.rawValue, 16)
-        base.put(byte: 1, 18)
         base.put(little16: 0xFFFF, 28)
     }
 
@@ -47,10 +48,6 @@ package struct StateBlock {
     package var home: ControllerID {
         get { raw.byte(16) == 1 ? .b : .a }
         nonmutating set { base.put(byte: newValue.rawValue, 16) }
-    }
-    package var modeFlags: UInt8 {
-        get { raw.byte(18) }
-        nonmutating set { base.put(byte: newValue, 18) }
     }
     package var powerCycles: UInt32 {
         get { raw.little32(20) }

@@ -93,6 +93,8 @@ package struct DeviceServer: ~Copyable {
         units[ordinal].preferred = unit.preferred
         units[ordinal].home = unit.preferred
         units[ordinal].profile = unit.profile
+        units[ordinal].traits = Self.traits(
+            unit.profile, controllers: controllers, managed: !identity.managementURL.isEmpty)
         lunOrdinals.set(UInt64(unit.lun), UInt32(ordinal))
         unitOrdinals.set(UInt64(unit.index.raw), UInt32(ordinal))
     }

@@ -52,6 +52,10 @@ package struct DeviceServerConfiguration: Sendable {
     package var maxNexuses = 256
     /// Task management requests under way at once; one more is rejected.
     package var maxTaskManagement = 64
+    /// URL of the array's management, nil for none (VPD page 85h).
+    package var managementURL: String?
+    /// Milliseconds since 1970 (UTC) at `Instant.zero`, nil when the driver does not know: the clock of REPORT TIMESTAMP.
+    package var wallClockOffset: UInt64?
     /// How long a command waits until it may be served, before it ends with NOT READY.
     package var patience: Interval = .seconds(20)
 

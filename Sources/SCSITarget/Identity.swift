@@ -14,6 +14,8 @@ struct Identity {
     let targets: [[UInt8]]
     /// LUNs, ascending.
     let luns: [UInt16]
+    /// URL of the array's management; empty: there is none.
+    let managementURL: [UInt8]
 
     init(_ configuration: DeviceServerConfiguration) {
         vendor = Array(configuration.vendor.utf8)
@@ -22,6 +24,7 @@ struct Identity {
         serials = configuration.units.map { Array($0.serial.utf8) }
         designators = configuration.units.map(\.naa)
         targets = configuration.targets.map { Array($0.utf8) }
+        managementURL = Array((configuration.managementURL ?? "").utf8)
         luns = configuration.units.map(\.lun).sorted()
     }
 

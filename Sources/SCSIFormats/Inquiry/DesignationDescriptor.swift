@@ -2,6 +2,13 @@
 package enum DesignationDescriptor {
     /// NAA, 16 bytes, of the logical unit.
     case naa(InlineArray<16, UInt8>)
+    /// EUI-64 based, 16 bytes, of the logical unit: company and vendor specific part of the NAA designator behind its
+    /// extension.
+    case extendedUniqueIdentifier(InlineArray<16, UInt8>)
+    /// SCSI name string of the logical unit: `naa.` and the NAA designator in hexadecimal.
+    case logicalUnitName(InlineArray<16, UInt8>)
+    /// Logical unit group.
+    case logicalUnitGroup(UInt16)
     /// T10 vendor ID based, of the logical unit.
     case t10Vendor(vendor: [UInt8], identifier: [UInt8])
     /// Relative target port identifier, of the target port.
@@ -22,6 +29,21 @@ package enum DesignationDescriptor {
         case .naa(let bytes):
             header(codeSet: 1, kind: 0x03, to: &writer, length: 16)
             for index in 0..<16 { writer.put(bytes[index]) }
+        case .extendedUniqueIdentifier(let naa):
+            header(codeSet: 1, kind: 0x02, to: &writer, length: 16)
+            for index in 8..<16 { writer.put(naa[index]) }
+            for index in 0..<3 { writer.put(naa[index] << 4 | naa[index + 1] >> 4) }
+            writer.put(naa[3] & 0x0F)
+            for index in 4..<8 { writer.put(naa[index]) }
+        case .logicalUnitName(let naa):
+            let digits = (0..<32).map { naa[$0 / 2] >> ($0 % 2 == 0 ? 4 : 0) & 0x0F }
+            let text = Array("naa.".utf8) + digits.map { $0 < 10 ? 0x30 + $0 : 0x37 + $0 }
+            header(codeSet: 3, kind: 0x08, to: &writer, length: 40)
+            writer.put(text)
+            writer.put(big32: 0)
+        case .logicalUnitGroup(let group):
+            header(codeSet: 1, kind: 0x06, to: &writer, length: 4)
+            writer.put(big32: UInt32(group))
         case .t10Vendor(let vendor, let identifier):
             let count = min(identifier.count, 64)
             header(codeSet: 2, kind: 0x01, to: &writer, length: 8 + count)

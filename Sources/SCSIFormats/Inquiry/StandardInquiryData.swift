@@ -35,6 +35,8 @@ package struct StandardInquiryData: Sendable {
     package var removable: Bool
     /// VERSION: 05h (SPC-3) or 06h (SPC-4).
     package var version: UInt8
+    /// PROTECT: blocks have protection information.
+    package var protection: Bool
     /// T10 VENDOR IDENTIFICATION, ASCII.
     package var vendor: [UInt8]
     /// PRODUCT IDENTIFICATION, ASCII.
@@ -44,13 +46,14 @@ package struct StandardInquiryData: Sendable {
 
     package init(
         peripheral: Peripheral, implicitAccess: Bool, multiplePorts: Bool, removable: Bool, version: UInt8,
-        vendor: [UInt8], product: [UInt8], revision: [UInt8]
+        protection: Bool, vendor: [UInt8], product: [UInt8], revision: [UInt8]
     ) {
         self.peripheral = peripheral
         self.implicitAccess = implicitAccess
         self.multiplePorts = multiplePorts
         self.removable = removable
         self.version = version
+        self.protection = protection
         self.vendor = vendor
         self.product = product
         self.revision = revision
@@ -67,7 +70,7 @@ package struct StandardInquiryData: Sendable {
         // HISUP, RESPONSE DATA FORMAT 2h.
         writer.put(0x12)
         writer.put(UInt8(Self.length - 5))
-        writer.put(implicitAccess ? 0x10 : 0)
+        writer.put((implicitAccess ? 0x10 : 0) | (protection ? 1 : 0))
         writer.put(multiplePorts ? 0x10 : 0)
         // CMDQUE.
         writer.put(0x02)

@@ -3,20 +3,20 @@ import Primitives
 /// The parameter list of MODE SELECT (SPC-4 §6.9, §7.5), checked against what the unit has: what it would change, or
 /// why it is refused.
 package struct ModeParameterList: Equatable, Sendable {
-    /// Flags that pages of the list name.
-    package private(set) var named: ModeFlags = []
-    /// Their new values.
-    package private(set) var values: ModeFlags = []
+    /// The values with the list applied to what was present.
+    package private(set) var image: ModeImage
 
     /// What a list is checked against.
     package struct Present: Sendable {
         package var blocks: UInt64
         package var blockLength: UInt32
-        package var flags: ModeFlags
-        package init(blocks: UInt64, blockLength: UInt32, flags: ModeFlags) {
+        package var traits: UnitTraits
+        package var image: ModeImage
+        package init(blocks: UInt64, blockLength: UInt32, traits: UnitTraits, image: ModeImage) {
             self.blocks = blocks
             self.blockLength = blockLength
-            self.flags = flags
+            self.traits = traits
+            self.image = image
         }
     }
 
@@ -29,6 +29,7 @@ package struct ModeParameterList: Equatable, Sendable {
     package init(
         _ base: UnsafeRawPointer, count: Int, long: Bool, present: Present
     ) throws(Refusal) {
+        image = present.image
         if count == 0 { return }
         let header = long ? 8 : 4
         guard count >= header else { throw Self.lengthError }
@@ -43,7 +44,7 @@ package struct ModeParameterList: Equatable, Sendable {
         var at = header + descriptor
         while at < count {
             guard count - at >= 2 else { throw Self.lengthError }
-            at += try take(page: base + at, at: at, available: count - at, present.flags)
+            at += try take(page: base + at, at: at, available: count - at, present)
         }
     }
 
@@ -66,30 +67,49 @@ package struct ModeParameterList: Equatable, Sendable {
         }
     }
 
-    /// Takes one page, and returns its length.
+    /// Takes one page, and returns its length. PS is reserved here: initiators send back what they sensed.
     private mutating func take(
-        page base: UnsafeRawPointer, at offset: Int, available: Int, _ flags: ModeFlags
+        page base: UnsafeRawPointer, at offset: Int, available: Int, _ present: Present
     ) throws(Refusal) -> Int {
-        guard let page = ModePage.all.first(where: { $0.code == base.byte(0) & 0x7F }) else {
+        let isSubpage = base.byte(0) & 0x40 != 0
+        let code = base.byte(0) & 0x3F
+        guard ModePage.all.contains(where: { $0.code == code && $0.applies(present.traits) }) else {
             throw Refusal(sense: .invalidField(inList: offset, bit: 5))
         }
-        let length = page.constant.count
-        guard base.byte(1) == page.constant[1] else { throw Refusal(sense: .invalidField(inList: offset + 1)) }
-        guard available >= length else { throw Self.lengthError }
-        for index in 2..<length {
-            let present = page.byte(index, control: .current, flags: flags)
-            let wrong = (base.byte(index) ^ present) & ~page.changeable(index)
-            if wrong != 0 {
-                throw Refusal(sense: .invalidField(inList: offset + index, bit: 7 - wrong.leadingZeroBitCount))
-            }
+        guard let page = ModePage.find(code, isSubpage ? base.byte(1) : 0, present.traits),
+            isSubpage == (page.subpage != 0)
+        else { throw Refusal(sense: .invalidField(inList: isSubpage ? offset + 1 : offset, bit: isSubpage ? nil : 6)) }
+        guard available >= page.head else { throw Self.lengthError }
+        for index in 1..<page.head where base.byte(index) != page.standard[index] {
+            throw Refusal(sense: .invalidField(inList: offset + (isSubpage ? 2 : 1)))
         }
-        for bit in page.bits {
-            named.insert(bit.flag)
-            if base.byte(bit.byte) & bit.mask != 0 { values.insert(bit.flag) } else { values.remove(bit.flag) }
+        guard available >= page.standard.count else { throw Self.lengthError }
+        for index in page.head..<page.standard.count {
+            let wrong = (base.byte(index) ^ page.standard[index]) & ~page.changeable(index)
+            if wrong != 0 { throw Self.refusal(offset + index, wrong) }
         }
-        return length
+        try take(page.fields, base, at: offset, page)
+        return page.standard.count
     }
 
-    /// The flags after the list has been applied to `flags`.
-    package func applied(to flags: ModeFlags) -> ModeFlags { flags.subtracting(named).union(values) }
+    private mutating func take(
+        _ fields: [ModeField], _ base: UnsafeRawPointer, at offset: Int, _ page: ModePage
+    ) throws(Refusal) {
+        for field in fields {
+            let value = base.byte(field.byte) & field.mask
+            if let allowed = field.allowed, !allowed.contains(value) {
+                throw Self.refusal(offset + field.byte, field.mask)
+            }
+            let difference = (value ^ page.standard[field.byte]) & field.mask
+            image[field.place] = image[field.place] & ~field.mask | difference
+        }
+        if let exclusive = page.exclusive, base.byte(exclusive.byte) & exclusive.mask == exclusive.mask {
+            throw Self.refusal(offset + exclusive.byte, exclusive.mask)
+        }
+    }
+
+    /// Points at the highest of the wrong bits.
+    private static func refusal(_ byte: Int, _ wrong: UInt8) -> Refusal {
+        Refusal(sense: .invalidField(inList: byte, bit: 7 - wrong.leadingZeroBitCount))
+    }
 }

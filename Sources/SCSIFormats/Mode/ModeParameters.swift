@@ -1,4 +1,4 @@
-/// The changeable mode parameters of a logical unit, in the bits of the state block's mode flags.
+/// The changeable mode parameters that every command looks at.
 @frozen
 @usableFromInline
 package struct ModeFlags: OptionSet, Sendable {
@@ -12,120 +12,97 @@ package struct ModeFlags: OptionSet, Sendable {
     @inlinable package static var softwareWriteProtect: Self { Self(rawValue: 4) }
     /// D_SENSE of the Control page: descriptor format sense data.
     @inlinable package static var descriptorSense: Self { Self(rawValue: 8) }
-    /// What a unit starts with, and goes back to by a logical unit reset.
+    /// What a unit starts with.
     @inlinable package static var standard: Self { .writeCacheEnabled }
-}
 
-/// PC field of MODE SENSE (SPC-4 §6.11.1).
-package enum ModePageControl: UInt8, Sendable { case current, changeable, standard, saved }
-
-/// A mode page of ours: its bytes are a constant and one bit per flag, so that reporting, the changeable mask and the
-/// check of MODE SELECT come from the same rows.
-package struct ModePage: Sendable {
-    /// PAGE CODE.
-    package var code: UInt8
-    /// The page with every flag clear, from its first byte.
-    package var constant: [UInt8]
-    /// Where each flag stands.
-    package var bits: [(flag: ModeFlags, byte: Int, mask: UInt8)]
-
-    /// Caching (SBC-3 §6.5.5): WCE and DRA.
-    package static let caching = ModePage(
-        code: 0x08, constant: [0x08, 0x12] + [UInt8](repeating: 0, count: 18),
-        bits: [(.writeCacheEnabled, 2, 0x04), (.disableReadAhead, 12, 0x20)])
-
-    /// Control (SPC-4 §7.5.10): QUEUE ALGORITHM MODIFIER 1h (unrestricted reordering), TAS one; D_SENSE and SWP.
-    package static let control = ModePage(
-        code: 0x0A, constant: [0x0A, 0x0A, 0, 0x10, 0, 0x40, 0, 0, 0, 0, 0, 0],
-        bits: [(.descriptorSense, 2, 0x04), (.softwareWriteProtect, 4, 0x08)])
-
-    /// Every page, ascending: the order in which MODE SENSE returns them.
-    package static let all = [caching, control]
-
-    /// Byte `index` of the page under page control `control` with `flags` in effect.
-    package func byte(_ index: Int, control: ModePageControl, flags: ModeFlags) -> UInt8 {
-        var value = constant[index]
-        if control == .changeable, index > 1 { value = 0 }
-        for bit in bits where bit.byte == index {
-            let set =
-                switch control {
-                case .current, .saved: flags.contains(bit.flag)
-                case .changeable: true
-                case .standard: ModeFlags.standard.contains(bit.flag)
-                }
-            if set { value |= bit.mask }
-        }
-        return value
-    }
-
-    /// Bits of byte `index` that MODE SELECT may change.
-    package func changeable(_ index: Int) -> UInt8 {
-        index > 1 ? byte(index, control: .changeable, flags: []) : 0
+    /// What `image` sets.
+    package init(_ image: ModeImage) {
+        self = []
+        if image[1] & 0x04 == 0 { insert(.writeCacheEnabled) }
+        if image[2] & 0x20 != 0 { insert(.disableReadAhead) }
+        if image[5] & 0x08 != 0 { insert(.softwareWriteProtect) }
+        if image[3] & 0x04 != 0 { insert(.descriptorSense) }
     }
 }
 
-/// Mode parameter data of MODE SENSE (SPC-4 §7.5): header, block descriptor, pages.
-package struct ModeParameterData: Sendable {
-    /// The ten-byte command's header, rather than the six-byte one's.
-    package var long: Bool
-    /// LLBAA: the long block descriptor is wanted (ten-byte command only).
-    package var longDescriptor: Bool
-    /// DBD: no block descriptor.
-    package var withoutDescriptor: Bool
-    /// Logical blocks of the unit, and bytes in one.
-    package var blocks: UInt64
-    package var blockLength: UInt32
-    /// WP: writes are refused at the moment.
-    package var writeProtected: Bool
-    package var control: ModePageControl
-    package var flags: ModeFlags
+/// What the Control mode page says about tasks and unit attentions (SPC-4 §7.5.8).
+package struct ControlParameters: Equatable, Sendable {
+    /// QERR: which commands are aborted with one that ends with CHECK CONDITION.
+    package enum QueueErrorManagement: UInt8, Sendable {
+        /// None.
+        case none = 0
+        /// All in the task set.
+        case all = 1
+        /// Those of the same nexus.
+        case nexus = 3
+    }
+    /// UA_INTLCK_CTRL: what becomes of a unit attention that was reported, and whether BUSY and the like establish one.
+    package enum Interlock: UInt8, Sendable {
+        /// Reporting clears it.
+        case clears = 0
+        /// Reporting does not clear it; REQUEST SENSE does.
+        case keeps = 2
+        /// As `keeps`, and BUSY, TASK SET FULL and RESERVATION CONFLICT establish one.
+        case establishes = 3
+    }
+    /// TAS: a command that another nexus aborts ends with TASK ABORTED.
+    package var taskAbortedStatus = true
+    package var queueErrorManagement = QueueErrorManagement.none
+    package var unitAttentionInterlock = Interlock.clears
 
-    package init(
-        long: Bool, longDescriptor: Bool, withoutDescriptor: Bool, blocks: UInt64, blockLength: UInt32,
-        writeProtected: Bool, control: ModePageControl, flags: ModeFlags
-    ) {
-        self.long = long
-        self.longDescriptor = longDescriptor
-        self.withoutDescriptor = withoutDescriptor
-        self.blocks = blocks
-        self.blockLength = blockLength
-        self.writeProtected = writeProtected
-        self.control = control
-        self.flags = flags
+    /// What a unit starts with.
+    package init() {}
+
+    /// What `image` sets.
+    package init(_ image: ModeImage) {
+        taskAbortedStatus = image[6] & 0x40 == 0
+        queueErrorManagement = QueueErrorManagement(rawValue: image[4] >> 1 & 3) ?? .none
+        unitAttentionInterlock = Interlock(rawValue: image[5] >> 4 & 3) ?? .clears
+    }
+}
+
+/// What the Informational Exceptions Control mode page says (SPC-4 §7.5.12).
+package struct ExceptionControl: Equatable, Sendable {
+    /// MRIE: how a failure prediction is reported.
+    package enum Method: UInt8, Sendable { case none = 0, unitAttention = 2, onRequest = 6 }
+    /// TEST: a false failure prediction is there.
+    package var test = false
+    package var method = Method.onRequest
+
+    /// What a unit starts with.
+    package init() {}
+
+    /// What `image` sets.
+    package init(_ image: ModeImage) {
+        test = image[7] & 0x04 != 0
+        method = Method(rawValue: image[8] & 0x0F ^ 0x06) ?? .onRequest
+    }
+}
+
+/// The thresholds of the Logical Block Provisioning mode page (SBC-3 §6.5.6), and LBPERE, which lets them be reported.
+/// Counts are in threshold sets.
+package struct ProvisioningThresholds: Equatable, Sendable {
+    /// LBPERE of the Read-Write Error Recovery page.
+    package var isReported = false
+    /// SITUA: one nexus is told, rather than all.
+    package var onlyOneNexus = false
+    /// Reached when no more than this is available; nil: not enabled.
+    package var available: UInt32?
+    /// Reached when as much as this is used; nil: not enabled.
+    package var used: UInt32?
+
+    /// What a unit starts with.
+    package init() {}
+
+    /// What `image` sets.
+    package init(_ image: ModeImage) {
+        isReported = image[0] & 0x80 != 0
+        onlyOneNexus = image[9] & 0x01 != 0
+        available = image[10] & 0x80 == 0 ? nil : Self.count(image, 11)
+        used = image[15] & 0x80 == 0 ? nil : Self.count(image, 16)
     }
 
-    /// Appends the data with the pages whose code `selects` accepts.
-    package func write(to writer: inout ParameterWriter, selects: (UInt8) -> Bool) {
-        // DPOFUA: DPO and FUA are understood.
-        let deviceSpecific: UInt8 = (writeProtected ? 0x80 : 0) | 0x10
-        let descriptorLength = withoutDescriptor ? 0 : longDescriptor ? 16 : 8
-        if long {
-            writer.put(big24: 0)
-            writer.put(deviceSpecific)
-            writer.put(longDescriptor && !withoutDescriptor ? 1 : 0)
-            writer.put(0)
-            writer.put(big16: UInt16(descriptorLength))
-        } else {
-            writer.put(big16: 0)
-            writer.put(deviceSpecific)
-            writer.put(UInt8(descriptorLength))
-        }
-        if descriptorLength == 16 {
-            writer.put(big64: blocks)
-            writer.put(big32: 0)
-            writer.put(big32: blockLength)
-        } else if descriptorLength == 8 {
-            writer.put(big32: UInt32(clamping: blocks))
-            writer.put(big32: blockLength & 0xFF_FFFF)
-        }
-        for page in ModePage.all where selects(page.code) {
-            for index in page.constant.indices { writer.put(page.byte(index, control: control, flags: flags)) }
-        }
-        // MODE DATA LENGTH does not count itself.
-        if long {
-            writer.patch(big16: UInt16(truncatingIfNeeded: writer.count - 2), at: 0)
-        } else {
-            writer.patch(UInt8(truncatingIfNeeded: writer.count - 1), at: 0)
-        }
+    private static func count(_ image: ModeImage, _ place: Int) -> UInt32 {
+        (0..<4).reduce(0) { $0 << 8 | UInt32(image[place + $1]) }
     }
 }

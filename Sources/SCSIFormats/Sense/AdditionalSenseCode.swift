@@ -44,8 +44,12 @@ package struct AdditionalSenseCode: Hashable, Sendable {
     package static var busDeviceResetFunctionOccurred: Self { Self(0x29, 0x03) }
     package static var iTNexusLossOccurred: Self { Self(0x29, 0x07) }
     package static var modeParametersChanged: Self { Self(0x2A, 0x01) }
+    package static var logParametersChanged: Self { Self(0x2A, 0x02) }
+    package static var timestampChanged: Self { Self(0x2A, 0x10) }
     package static var asymmetricAccessStateChanged: Self { Self(0x2A, 0x06) }
+    package static var deviceIdentifierChanged: Self { Self(0x3F, 0x05) }
     package static var commandsClearedByAnotherInitiator: Self { Self(0x2F, 0x00) }
-    package static var savingParametersNotSupported: Self { Self(0x39, 0x00) }
+    package static var logicalUnitFailedSelfTest: Self { Self(0x3E, 0x03) }
     package static var internalTargetFailure: Self { Self(0x44, 0x00) }
+    package static var failurePredictionThresholdExceededFalse: Self { Self(0x5D, 0xFF) }
 }

@@ -16,15 +16,19 @@ extension DeviceServer {
             StandardInquiryData(
                 peripheral: peripheral, implicitAccess: controllers > 1 && peripheral == .directAccess,
                 multiplePorts: controllers > 1, removable: profile.removable, version: profile.version,
-                vendor: identity.vendor, product: identity.product,
+                protection: profile.protectionType != 0, vendor: identity.vendor, product: identity.product,
                 revision: identity.revision
             ).write(to: &writer)
             return nil
         }
-        guard let code = VitalProductDataPage(rawValue: page),
-            peripheral == .directAccess || code == .supportedPages
-        else { return .invalidField(inCDB: 2) }
-        vitalProductData(code, slot, peripheral, &writer)
+        guard let code = VitalProductDataPage(rawValue: page) else { return .invalidField(inCDB: 2) }
+        guard peripheral == .directAccess else {
+            if code != .supportedPages { return .invalidField(inCDB: 2) }
+            VitalProductData.supportedPages(peripheral, nil, to: &writer)
+            return nil
+        }
+        guard code.applies(units[Int(tasks[slot].unit)].traits) else { return .invalidField(inCDB: 2) }
+        vitalProductData(code, slot, &writer)
         return nil
     }
 
@@ -34,26 +38,41 @@ extension DeviceServer {
         return LogicalUnitAddress(field: tasks[slot].lun) == .reportLUNs ? .wellKnown : .absent
     }
 
-    private func vitalProductData(
-        _ page: VitalProductDataPage, _ slot: Int, _ peripheral: StandardInquiryData.Peripheral,
-        _ writer: inout ParameterWriter
-    ) {
+    private func vitalProductData(_ page: VitalProductDataPage, _ slot: Int, _ writer: inout ParameterWriter) {
         let unit = Int(tasks[slot].unit)
+        let (traits, profile) = (units[unit].traits, units[unit].profile)
         switch page {
-        case .supportedPages: VitalProductData.supportedPages(peripheral, to: &writer)
+        case .supportedPages: VitalProductData.supportedPages(.directAccess, traits, to: &writer)
         case .unitSerialNumber: VitalProductData.unitSerialNumber(identity.serials[unit], to: &writer)
         case .deviceIdentification: VitalProductData.deviceIdentification(designators(slot), to: &writer)
-        case .extendedInquiry: VitalProductData.extendedInquiry(to: &writer)
+        case .managementAddresses: VitalProductData.managementAddresses(identity.managementURL, to: &writer)
+        case .extendedInquiry:
+            VitalProductData.extendedInquiry(
+                ExtendedInquiryData(
+                    protectionType: profile.protectionType, grouping: false,
+                    referrals: VitalProductDataPage.referrals.applies(traits),
+                    senseLength: traits.contains(.legacy) ? 0 : UInt8(clamping: SenseData.maxBytes)), to: &writer)
+        case .modePagePolicy: VitalProductData.modePagePolicy(to: &writer)
         case .scsiPorts: VitalProductData.scsiPorts(ports(slot), to: &writer)
-        case .blockLimits:
-            let block = Int(units[unit].blockBytes)
-            VitalProductData.blockLimits(
-                maximum: UInt32(DeviceServerLimits.transferBytes / block),
-                optimal: UInt32(DeviceServerLimits.optimalBytes / block),
-                granularity: UInt16(PageSize.bytes / block), to: &writer)
+        case .blockLimits: blockLimits(unit).write(legacy: traits.contains(.legacy), to: &writer)
         case .blockDeviceCharacteristics: VitalProductData.blockDeviceCharacteristics(to: &writer)
-        case .logicalBlockProvisioning: VitalProductData.logicalBlockProvisioning(to: &writer)
+        case .logicalBlockProvisioning:
+            VitalProductData.logicalBlockProvisioning(ProvisioningData(thin: profile.thin), to: &writer)
+        case .referrals: VitalProductData.referrals(to: &writer)
+        case .supportedBlockLengths:
+            VitalProductData.supportedBlockLengths(
+                units[unit].blockBytes, protectionType: profile.protectionType, to: &writer)
+        case .blockLimitsExtension: VitalProductData.blockLimitsExtension(to: &writer)
         }
+    }
+
+    /// What the unit can do at most.
+    private func blockLimits(_ unit: Int) -> BlockLimits {
+        let block = Int(units[unit].blockBytes)
+        let maximum = UInt32(DeviceServerLimits.transferBytes / block)
+        return BlockLimits(
+            granularity: UInt16(PageSize.bytes / block), maximumTransfer: maximum,
+            optimalTransfer: UInt32(DeviceServerLimits.optimalBytes / block), maximumPrefetch: maximum)
     }
 
     /// The target of the command's nexus.
@@ -62,11 +81,16 @@ extension DeviceServer {
     private func designators(_ slot: Int) -> [DesignationDescriptor] {
         let unit = Int(tasks[slot].unit)
         var descriptors: [DesignationDescriptor] = [
-            .naa(identity.designators[unit]),
+            .naa(identity.designators[unit]), .extendedUniqueIdentifier(identity.designators[unit]),
+            .logicalUnitName(identity.designators[unit]),
             .t10Vendor(vendor: identity.vendor, identifier: identity.product + [0x20] + identity.serials[unit]),
             .relativeTargetPort(controller.relativeTargetPort),
         ]
-        if controllers > 1 { descriptors.append(.targetPortGroup(controller.targetPortGroup)) }
+        if controllers > 1 {
+            descriptors.append(.targetPortGroup(controller.targetPortGroup))
+            // Home moves unit by unit: each is a group of its own.
+            descriptors.append(.logicalUnitGroup(units[unit].index.raw &+ 1))
+        }
         descriptors.append(.targetPortName(identity.portName(target(slot), of: controller)))
         descriptors.append(.targetDeviceName(identity.deviceName(target(slot))))
         return descriptors

@@ -58,8 +58,7 @@ extension DeviceServer {
     mutating func changeByList(_ slot: Int, _ list: ParameterList, _ block: StateBlock, _ unit: Int) -> ChangeVerdict {
         switch list {
         case .modeSelect:
-            applyModeSelect(slot, block, unit)
-            return .done
+            return applyModeSelect(slot, block, unit)
         case .unmap: return .done
         }
     }

@@ -83,6 +83,11 @@ extension DeviceServer {
         guard let selection = LogicalUnitList.Selection(rawValue: tasks[slot].cdb[2]) else {
             return .invalidField(inCDB: 2)
         }
+        // Values for conglomerates are for LUN 0 and the well-known logical unit.
+        let lun = tasks[slot].lun
+        if selection.rawValue >= 0x10, lun != 0, LogicalUnitAddress(field: lun) != .reportLUNs {
+            return .invalidField(inCDB: 2)
+        }
         LogicalUnitList.write(identity.luns, selection, to: &writer)
         return nil
     }
@@ -91,32 +96,13 @@ extension DeviceServer {
         let unit = Int(tasks[slot].unit)
         let data = CapacityData(
             blocks: units[unit].blocks, blockLength: units[unit].blockBytes,
-            physicalExponent: units[unit].profile.physicalExponent)
+            physicalExponent: units[unit].profile.physicalExponent, thin: units[unit].profile.thin,
+            protectionType: units[unit].profile.protectionType)
         if commands[Int(tasks[slot].row)].handler == .dataIn(.readCapacity10) {
             data.write10(to: &writer)
         } else {
             data.write16(to: &writer)
         }
-        return nil
-    }
-
-    /// MODE SENSE (SPC-4 §6.11): pages 08h and 0Ah, or 3Fh for both; nothing is saved apart from what is current.
-    private func modeSense(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
-        let unit = Int(tasks[slot].unit)
-        let cdb = tasks[slot].cdb
-        let (code, subpage) = (cdb[2] & 0x3F, cdb[3])
-        guard let control = ModePageControl(rawValue: cdb[2] >> 6) else { return .invalidField(inCDB: 2, bit: 7) }
-        if control == .saved { return SenseData(.illegalRequest, .savingParametersNotSupported) }
-        guard code == 0x3F || ModePage.all.contains(where: { $0.code == code }) else {
-            return .invalidField(inCDB: 2, bit: 5)
-        }
-        guard subpage == 0 || subpage == 0xFF else { return .invalidField(inCDB: 3) }
-        let long = commands[Int(tasks[slot].row)].length == 10
-        let data = ModeParameterData(
-            long: long, longDescriptor: long && cdb[1] & 0x10 != 0, withoutDescriptor: cdb[1] & 0x08 != 0,
-            blocks: units[unit].blocks, blockLength: units[unit].blockBytes,
-            writeProtected: writeProtection(unit) != nil, control: control, flags: units[unit].flags)
-        data.write(to: &writer) { code == 0x3F || $0 == code }
         return nil
     }
 

@@ -66,7 +66,8 @@ extension DeviceServer {
         let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
         let sequential = streams.note(
             start: chunk.start, end: chunk.end, nexus: Int(task.pointee.nexus), unit: Int(task.pointee.unit))
-        read(slot, chunk, sequential: sequential)
+        let readsAhead = !units.pointer(Int(task.pointee.unit)).pointee.flags.contains(.disableReadAhead)
+        read(slot, chunk, sequential: sequential && readsAhead)
     }
 
     /// Pages of a chunk are here, of any command that reads.

@@ -8,8 +8,7 @@ extension DeviceServer {
     /// Takes over what a state block says, and establishes what this controller's nexuses have not learnt yet.
     mutating func learn(_ unit: Int, _ block: StateBlock) {
         guard block.isValid else { return }
-        units[unit].home = block.home
-        units[unit].flags = ModeFlags(rawValue: block.modeFlags)
+        units[unit].adopt(block)
         let number = block.eventNumber
         let seen = units[unit].seen ?? number
         units[unit].seen = number

@@ -128,8 +128,7 @@ extension DeviceServer {
             at = changes[Int(at)].next
         }
         units[unit].seen = block.eventNumber
-        units[unit].home = block.home
-        units[unit].flags = ModeFlags(rawValue: block.modeFlags)
+        units[unit].adopt(block)
         units[unit].pointer = .committing
         counters.stateCommits &+= 1
         blocks.append(.commitState(units[unit].index))
@@ -211,8 +210,8 @@ extension DeviceServer {
                 announce(.commandsClearedByAnotherInitiator, scope: 1, block, unit)
                 return
             }
-            // A reset takes mode parameters, which cannot be saved, back to their standard values.
-            block.modeFlags = ModeFlags.standard.rawValue
+            // A reset takes mode parameters back to their saved values (SPC-4 §6.9.1).
+            block.currentMode = block.savedMode
             announce(.busDeviceResetFunctionOccurred, scope: 1, block, unit)
         }
     }

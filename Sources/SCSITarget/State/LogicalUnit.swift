@@ -36,7 +36,15 @@ struct LogicalUnit {
     var seen: UInt64?
     /// Content of the state block when the pointer was last here.
     var home = ControllerID.a
+    var mode = ModeImage()
+    var savedMode = ModeImage()
+    /// … and what follows from it, for every command.
     var flags = ModeFlags.standard
+    var control = ControlParameters()
+    var exceptions = ExceptionControl()
+    var thresholds = ProvisioningThresholds()
+    /// What its pages depend on.
+    var traits: UnitTraits = []
 
     /// Waiting commands, oldest first; -1 for none.
     var firstWaiting: Int32 = -1
@@ -58,6 +66,17 @@ struct LogicalUnit {
 
     var blockBytes: UInt32 { 512 << UInt32(blockShift) }
     var blocks: UInt64 { sectors >> blockShift }
+
+    /// Takes over what a state block says.
+    mutating func adopt(_ block: StateBlock) {
+        home = block.home
+        savedMode = block.savedMode
+        mode = block.currentMode
+        flags = ModeFlags(mode)
+        control = ControlParameters(mode)
+        exceptions = ExceptionControl(mode)
+        thresholds = ProvisioningThresholds(mode)
+    }
 }
 
 /// A change of a state block that waits for the write pointer, or for its commit.

@@ -115,9 +115,6 @@ struct CommandTask {
     var descriptor: UInt16 = 0
     /// A WRITE SAME that unmaps.
     var clears = false
-    /// What MODE SELECT will change.
-    var modeNamed = ModeFlags(rawValue: 0)
-    var modeValues = ModeFlags(rawValue: 0)
     /// What its change of the state block came to.
     var verdict = ChangeVerdict.done
 
