@@ -71,15 +71,4 @@ extension StateBlock {
         get { bytes.little64(1348) }
         nonmutating set { base.put(little64: newValue, 1348) }
     }
-
-    /// Errors that the unit had since the counters were last reset, on both controllers.
-    package enum ErrorCounter: Int, CaseIterable, Sendable { case read, write, verify, nonMedium }
-
-    /// One of the error counters.
-    package func errors(_ counter: ErrorCounter) -> UInt32 { bytes.little32(1424 + counter.rawValue * 4) }
-
-    /// Sets one of the error counters.
-    package func setErrors(_ counter: ErrorCounter, _ value: UInt32) {
-        base.put(little32: value, 1424 + counter.rawValue * 4)
-    }
 }

@@ -7,13 +7,16 @@ import Primitives
 ///     16  home (0 a, 1 b)  17  access-state generation 18  reserved
 ///     20  count of power cycles                        24  persistent reservation generation
 ///     28  holder's registration (0xFFFF none), 30 type and scope, 31 APTPL
+///     32  activity of controller a: 30 bytes            62  poll, reset of the activity
 ///     64  mode parameters: 32 bytes of current values, 32 of saved ones
 ///    128  self-test results: 20 of 3 bytes, latest first
 ///    192  reservations beside registrations: 64 bytes
 ///    256  event ring: 64 events of 16 bytes
 ///   1280  device: medium, background operations, provisioning: 64 bytes here and 64 from 1472
 ///   1344  length of the identifying information, 1345 origin of the timestamp, 1348 its offset in milliseconds
+///   1356  start-stop cycles
 ///   1360  identifying information: 64 bytes          1424  error counters: 4 of 4 bytes
+///   1442  activity of controller b: 30 bytes
 ///   1536  registrations: 64 of 24 bytes
 ///   3072  iSCSI names of registered initiators: 1024 bytes
 package struct StateBlock {

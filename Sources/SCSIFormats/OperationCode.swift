@@ -9,6 +9,8 @@ package enum OperationCode: UInt8, Sendable, CaseIterable {
     case modeSelect6 = 0x15
     case modeSense6 = 0x1A
     case startStopUnit = 0x1B
+    case receiveDiagnosticResults = 0x1C
+    case sendDiagnostic = 0x1D
     case readCapacity10 = 0x25
     case read10 = 0x28
     case write10 = 0x2A
@@ -16,8 +18,13 @@ package enum OperationCode: UInt8, Sendable, CaseIterable {
     case verify10 = 0x2F
     case preFetch10 = 0x34
     case synchronizeCache10 = 0x35
+    case readDefectData10 = 0x37
+    case writeBuffer = 0x3B
+    case readBuffer = 0x3C
     case writeSame10 = 0x41
     case unmap = 0x42
+    case logSelect = 0x4C
+    case logSense = 0x4D
     case modeSelect10 = 0x55
     case modeSense10 = 0x5A
     case read16 = 0x88
@@ -33,8 +40,10 @@ package enum OperationCode: UInt8, Sendable, CaseIterable {
     case serviceActionIn16 = 0x9E
     case reportLUNs = 0xA0
     case maintenanceIn = 0xA3
+    case maintenanceOut = 0xA4
     case read12 = 0xA8
     case write12 = 0xAA
     case writeAndVerify12 = 0xAE
     case verify12 = 0xAF
+    case readDefectData12 = 0xB7
 }

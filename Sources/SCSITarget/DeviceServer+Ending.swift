@@ -35,6 +35,7 @@ extension DeviceServer {
 
     /// CHECK CONDITION for what went wrong below.
     mutating func fail(_ slot: Int, _ fault: BlockFault, total: UInt32 = 0) {
+        count(fault, of: slot)
         fail(slot, Self.sense(fault), total: total)
     }
 
@@ -68,6 +69,7 @@ extension DeviceServer {
     mutating func end(_ slot: Int) {
         let task = tasks.pointer(slot)
         let unit = units.pointer(Int(task.pointee.unit))
+        if task.pointee.counted != .none { countTime(slot) }
         releasePages(slot)
         letStateGo(slot)
         if task.pointee.started {
@@ -183,6 +185,8 @@ extension DeviceServer {
     /// The end of a block operation.
     mutating func completed(_ slot: Int, _ fault: BlockFault?) {
         switch tasks[slot].phase {
+        case .reading where commands[Int(tasks[slot].row)].handler == .dataOut(.sendDiagnostic):
+            selfTestFailed(slot)
         case .reading, .preparing: fail(slot, fault ?? .deviceGone, total: tasks[slot].moved)
         case .committing:
             tasks[slot].holdsPages = false

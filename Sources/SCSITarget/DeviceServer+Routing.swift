@@ -11,6 +11,7 @@ extension DeviceServer {
         guard nexus < maxNexuses else { return }
         nexusTargets[nexus] = Int32(target)
         streams.clear(nexus: nexus)
+        buffers.clear(nexus: nexus)
         for unit in 0..<noUnit { attentions.reset(.powerOnResetOrBusDeviceReset, nexus: nexus, unit: unit) }
     }
 

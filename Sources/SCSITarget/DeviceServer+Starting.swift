@@ -11,6 +11,7 @@ extension DeviceServer {
         let task = tasks.pointer(slot)
         let unit = Int(task.pointee.unit)
         task.pointee.started = true
+        task.pointee.began = now
         units[unit].live += 1
         if task.pointee.attribute == .ordered { units[unit].liveOrdered += 1 }
         if unit == noUnit {

@@ -22,6 +22,7 @@ package struct DeviceServer: ~Copyable {
     let controllers: Int
     let patience: Interval
     let maxNexuses: Int
+    let wallClockOffset: UInt64?
     let frames: Frames
     let lists: PageLists
     let identity: Identity
@@ -36,6 +37,7 @@ package struct DeviceServer: ~Copyable {
     var nexusTargets: Table<Int32>
     var attentions: UnitAttentions
     var streams: ReadStreams
+    var buffers: NexusBuffers
     /// Ordinal by LUN, and by unit index.
     var lunOrdinals: KeyIndex
     var unitOrdinals: KeyIndex
@@ -62,19 +64,22 @@ package struct DeviceServer: ~Copyable {
         controllers = configuration.controllers
         patience = configuration.patience
         maxNexuses = configuration.maxNexuses
+        wallClockOffset = configuration.wallClockOffset
         self.frames = frames
         self.lists = lists
         identity = Identity(configuration)
         commands = CommandTable(controllers: configuration.controllers)
         tasks = Table(capacity: configuration.maxCommands, initial: CommandTask())
         units = Table(capacity: unitCount + 1, initial: LogicalUnit())
-        // One change a slot; for each unit one a management request, and two moves of home: committing, and next.
+        // One change a slot; for each unit one a management request, and two moves of home and two of counters:
+        // committing, and next.
         changes = Table(
-            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 2),
+            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 4),
             initial: StateChange())
         management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)
         attentions = UnitAttentions(nexuses: configuration.maxNexuses, units: unitCount)
+        buffers = NexusBuffers(nexuses: configuration.maxNexuses)
         streams = ReadStreams(nexuses: configuration.maxNexuses, units: unitCount)
         lunOrdinals = KeyIndex(entries: unitCount)
         unitOrdinals = KeyIndex(entries: unitCount)

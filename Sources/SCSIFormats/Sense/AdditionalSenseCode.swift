@@ -48,6 +48,7 @@ package struct AdditionalSenseCode: Hashable, Sendable {
     package static var timestampChanged: Self { Self(0x2A, 0x10) }
     package static var asymmetricAccessStateChanged: Self { Self(0x2A, 0x06) }
     package static var deviceIdentifierChanged: Self { Self(0x3F, 0x05) }
+    package static var commandSequenceError: Self { Self(0x2C, 0x00) }
     package static var commandsClearedByAnotherInitiator: Self { Self(0x2F, 0x00) }
     package static var logicalUnitFailedSelfTest: Self { Self(0x3E, 0x03) }
     package static var internalTargetFailure: Self { Self(0x44, 0x00) }

@@ -23,11 +23,13 @@ package enum MediumCommand: UInt8, Sendable {
 package enum ParameterData: UInt8, Sendable {
     case inquiry, reportLUNs, readCapacity10, readCapacity16, modeSense, lbaStatus
     case reportTargetPortGroups, reportSupportedOperationCodes, reportSupportedTaskManagementFunctions
+    case reportReferrals, reportIdentifyingInformation, reportTimestamp
+    case logSense, receiveDiagnosticResults, readBuffer, readDefectData10, readDefectData12
 }
 
 /// Commands that take a parameter list.
 package enum ParameterList: UInt8, Sendable {
-    case modeSelect, unmap
+    case modeSelect, unmap, logSelect, sendDiagnostic, writeBuffer, setIdentifyingInformation, setTimestamp
 }
 
 /// Commands without data, or with an answer of their own.
@@ -132,6 +134,7 @@ package struct CommandRow: Sendable {
         switch lengthField.width {
         case 1: return UInt32(cdb[at])
         case 2: return UInt32(cdb.big16(at))
+        case 3: return UInt32(cdb[at]) << 16 | UInt32(cdb.big16(at + 1))
         case 4: return cdb.big32(at)
         default: return 0
         }

@@ -20,7 +20,7 @@ extension DeviceServer {
             return
         }
         if length == 0 {
-            complete(slot, .good, total: 0)
+            emptyList(slot, list)
             return
         }
         tasks[slot].total = length
@@ -41,7 +41,21 @@ extension DeviceServer {
     private func check(_ slot: Int, _ list: ParameterList) -> SenseData? {
         switch list {
         case .modeSelect: checkModeSelect(slot)
-        case .unmap: nil
+        case .logSelect: checkLogSelect(slot)
+        case .sendDiagnostic: checkSendDiagnostic(slot)
+        case .writeBuffer: checkWriteBuffer(slot)
+        case .setIdentifyingInformation: checkIdentifyingInformation(slot)
+        case .unmap, .setTimestamp: nil
+        }
+    }
+
+    /// A list of no bytes: what the CDB alone asks for.
+    private mutating func emptyList(_ slot: Int, _ list: ParameterList) {
+        switch list {
+        case .modeSelect: saveModePages(slot)
+        case .logSelect, .setIdentifyingInformation: changeState(slot)
+        case .sendDiagnostic: startSelfTest(slot)
+        case .unmap, .writeBuffer, .setTimestamp: complete(slot, .good, total: 0)
         }
     }
 
@@ -51,15 +65,23 @@ extension DeviceServer {
         switch list {
         case .modeSelect: modeListReceived(slot)
         case .unmap: unmapListReceived(slot)
+        case .writeBuffer: bufferReceived(slot)
+        case .sendDiagnostic: diagnosticPageReceived(slot)
+        case .setIdentifyingInformation: changeState(slot)
+        case .setTimestamp: timestampReceived(slot)
+        case .logSelect: preconditionFailure("LOG SELECT asked for a list")
         }
     }
 
     /// What a command with a list changes in its unit's state block.
     mutating func changeByList(_ slot: Int, _ list: ParameterList, _ block: StateBlock, _ unit: Int) -> ChangeVerdict {
         switch list {
-        case .modeSelect:
-            return applyModeSelect(slot, block, unit)
-        case .unmap: return .done
+        case .modeSelect: return applyModeSelect(slot, block, unit)
+        case .logSelect: return applyLogSelect(slot, block, unit)
+        case .setIdentifyingInformation: return applyIdentifyingInformation(slot, block, unit)
+        case .setTimestamp: return applyTimestamp(slot, block, unit)
+        case .sendDiagnostic: return applySelfTest(slot, block)
+        case .unmap, .writeBuffer: return .done
         }
     }
 }

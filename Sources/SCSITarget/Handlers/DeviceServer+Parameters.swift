@@ -15,6 +15,9 @@ extension DeviceServer {
             fail(slot, sense, total: tasks[slot].moved)
             return
         }
+        if commands[Int(tasks[slot].row)].handler == .dataIn(.logSense), tasks[slot].cdb[2] & 0x3F == 0x19 {
+            pollPartner(slot)
+        }
         sendParameters(slot, length: writer.count)
     }
 
@@ -56,6 +59,13 @@ extension DeviceServer {
         case .reportSupportedTaskManagementFunctions:
             TaskManagementFunctions.write(extended: tasks[slot].cdb[2] & 0x80 != 0, to: &writer)
             return nil
+        case .reportReferrals: return reportReferrals(slot, &writer)
+        case .reportIdentifyingInformation: return reportIdentifyingInformation(slot, &writer)
+        case .reportTimestamp: return reportTimestamp(slot, &writer)
+        case .logSense: return logSense(slot, &writer)
+        case .receiveDiagnosticResults: return receiveDiagnosticResults(slot, &writer)
+        case .readBuffer: return readBuffer(slot, &writer)
+        case .readDefectData10, .readDefectData12: return readDefectData(slot, &writer)
         }
     }
 
@@ -68,6 +78,9 @@ extension DeviceServer {
             if let code = attentions.take(nexus: Int(tasks[slot].nexus), unit: unit) {
                 counters.unitAttentions &+= 1
                 sense = SenseData(.unitAttention, code)
+            } else if units[unit].exceptions.test, units[unit].exceptions.method == .onRequest {
+                // MRIE 6h, TEST: the false failure prediction.
+                sense = SenseData(.noSense, .failurePredictionThresholdExceededFalse)
             }
         } else if LogicalUnitAddress(field: tasks[slot].lun) != .reportLUNs {
             sense = SenseData(.illegalRequest, .logicalUnitNotSupported)

@@ -51,6 +51,8 @@ extension DeviceServer {
         guard takeRange(slot) else { return }
         counters.reads &+= 1
         let task = tasks.pointer(slot)
+        task.pointee.counted = .read
+        units.pointer(Int(task.pointee.unit)).pointee.activity.reads &+= 1
         task.pointee.total = task.pointee.span
         task.pointee.limit = min(task.pointee.span, task.pointee.dataInLength)
         if task.pointee.limit == 0 {
@@ -72,6 +74,10 @@ extension DeviceServer {
 
     /// Pages of a chunk are here, of any command that reads.
     mutating func pagesRead(_ slot: Int, _ run: PageRun) {
+        if commands[Int(tasks[slot].row)].handler == .dataOut(.sendDiagnostic) {
+            selfTestRead(slot)
+            return
+        }
         guard case .medium(let command) = commands[Int(tasks[slot].row)].handler else {
             preconditionFailure("pages came for a command that works on no blocks")
         }
@@ -98,6 +104,8 @@ extension DeviceServer {
         task.pointee.final = task.pointee.moved >= task.pointee.limit
         task.pointee.phase = .sending
         counters.readBytes &+= UInt64(piece.count)
+        let unit = units.pointer(Int(task.pointee.unit))
+        unit.pointee.activity.blocksRead &+= UInt64(piece.count) >> (9 &+ unit.pointee.blockShift)
         letStateGo(slot)
         transport.append(
             .sendDataIn(

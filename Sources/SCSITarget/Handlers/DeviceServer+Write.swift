@@ -10,6 +10,8 @@ extension DeviceServer {
     mutating func startWrite(_ slot: Int) {
         guard takeRange(slot) else { return }
         counters.writes &+= 1
+        tasks[slot].counted = .write
+        units[Int(tasks[slot].unit)].activity.writes &+= 1
         let block = units[Int(tasks[slot].unit)].blockBytes
         tasks[slot].total = tasks[slot].span
         tasks[slot].limit = min(tasks[slot].span, tasks[slot].dataOutLength / block * block)
@@ -75,6 +77,8 @@ extension DeviceServer {
     /// `commitWrite` succeeded.
     mutating func committed(_ slot: Int) {
         counters.writtenBytes &+= UInt64(tasks[slot].chunk.count) * 512
+        let unit = units.pointer(Int(tasks[slot].unit))
+        unit.pointee.activity.blocksWritten &+= UInt64(tasks[slot].chunk.count) >> unit.pointee.blockShift
         if commands[Int(tasks[slot].row)].handler == .medium(.writeAndVerify) {
             read(slot, tasks[slot].chunk, sequential: false)
         } else {

@@ -9,6 +9,7 @@ extension DeviceServer {
     mutating func learn(_ unit: Int, _ block: StateBlock) {
         guard block.isValid else { return }
         units[unit].adopt(block)
+        learnCounters(block, unit, isFirst: units[unit].seen == nil)
         let number = block.eventNumber
         let seen = units[unit].seen ?? number
         units[unit].seen = number

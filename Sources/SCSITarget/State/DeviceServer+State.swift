@@ -84,7 +84,7 @@ extension DeviceServer {
             units[unit].pointer = .writeWanted
             blocks.append(.wantStateWrite(units[unit].index))
         case .none:
-            guard someoneWaitsForState(unit) else { return }
+            guard someoneWaitsForState(unit) || units[unit].published != units[unit].activity else { return }
             units[unit].pointer = .wanted
             blocks.append(.wantState(units[unit].index))
         case .wanted, .granted, .recalled, .writeWanted, .committing: break
@@ -103,6 +103,7 @@ extension DeviceServer {
     mutating func stateGranted(_ index: UnitIndex, _ frame: FrameIndex) {
         guard let unit = unitOrdinals[UInt64(index.raw)].map(Int.init), units[unit].pointer == .wanted else { return }
         units[unit].pointer = .granted
+        units[unit].stateFrame = frame
         learn(unit, StateBlock(frames.pointer(frame)))
         settle(unit)
     }
@@ -205,6 +206,7 @@ extension DeviceServer {
         case .command:
             let slot = Int(change.subject)
             tasks[slot].verdict = self.change(slot, block, unit)
+        case .counters: applyCounters(block, unit)
         case .taskManagement:
             guard management[Int(change.subject)].function != .clearTaskSet else {
                 announce(.commandsClearedByAnotherInitiator, scope: 1, block, unit)
@@ -238,7 +240,7 @@ extension DeviceServer {
     /// The commit of a change was answered.
     private mutating func finish(_ change: StateChange, _ fault: BlockFault?) {
         switch change.kind {
-        case .home: break
+        case .home, .counters: break
         case .command:
             let slot = Int(change.subject)
             if tasks[slot].fate != .none {

@@ -46,6 +46,22 @@ struct LogicalUnit {
     /// What its pages depend on.
     var traits: UnitTraits = []
 
+    /// The frame of the state block, while the pointer is here.
+    var stateFrame = FrameIndex.none
+
+    /// Errors that are not written down yet, by `StateBlock.EventCounter`; and when they may be.
+    var unwritten = InlineArray<4, UInt32>(repeating: 0)
+    var countersDue = Instant.zero
+    /// A change that writes counters down waits for the write pointer, and wants the partner to do the same.
+    var writesCounters = false
+    var wantsPoll = false
+    /// What this controller did for the unit, and what of it the state block says.
+    var activity = StateBlock.Activity()
+    var published = StateBlock.Activity()
+    /// `poll` and `activityReset` of the state block when it was last here.
+    var pollSeen: UInt8 = 0
+    var resetSeen: UInt8 = 0
+
     /// Waiting commands, oldest first; -1 for none.
     var firstWaiting: Int32 = -1
     var lastWaiting: Int32 = -1
@@ -88,6 +104,8 @@ struct StateChange {
         case taskManagement
         /// `subject` is the controller's raw value.
         case home
+        /// What log pages count; no subject.
+        case counters
     }
     var kind = Kind.home
     var subject: UInt16 = 0

@@ -56,6 +56,9 @@ enum ChangeVerdict {
     case failed(SenseData)
 }
 
+/// What the statistics count a command as.
+enum CountedAs: UInt8 { case none, read, write }
+
 /// How a command that will not complete normally ends.
 enum TaskFate: UInt8 {
     /// It completes.
@@ -115,6 +118,9 @@ struct CommandTask {
     var descriptor: UInt16 = 0
     /// A WRITE SAME that unmaps.
     var clears = false
+    /// When it started, and as what its time is counted.
+    var began = Instant.zero
+    var counted = CountedAs.none
     /// What its change of the state block came to.
     var verdict = ChangeVerdict.done
 
