@@ -74,6 +74,7 @@ extension DeviceServer {
         letStateGo(slot)
         if task.pointee.started {
             unit.pointee.live -= 1
+            if unit.pointee.live == 0 { unit.pointee.idleSince = now }
             if task.pointee.attribute == .ordered { unit.pointee.liveOrdered -= 1 }
         }
         if task.pointee.attribute == .headOfQueue { unit.pointee.liveHead -= 1 }

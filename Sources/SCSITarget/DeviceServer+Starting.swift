@@ -12,6 +12,7 @@ extension DeviceServer {
         let unit = Int(task.pointee.unit)
         task.pointee.started = true
         task.pointee.began = now
+        if units[unit].live == 0 { units[unit].idleTime &+= (now - units[unit].idleSince).nanoseconds }
         units[unit].live += 1
         if task.pointee.attribute == .ordered { units[unit].liveOrdered += 1 }
         if unit == noUnit {

@@ -23,6 +23,7 @@ package struct DeviceServer: ~Copyable {
     let patience: Interval
     let maxNexuses: Int
     let wallClockOffset: UInt64?
+    let canQuery: Bool
     let frames: Frames
     let lists: PageLists
     let identity: Identity
@@ -65,6 +66,7 @@ package struct DeviceServer: ~Copyable {
         patience = configuration.patience
         maxNexuses = configuration.maxNexuses
         wallClockOffset = configuration.wallClockOffset
+        canQuery = configuration.canQuery
         self.frames = frames
         self.lists = lists
         identity = Identity(configuration)

@@ -56,6 +56,8 @@ package struct DeviceServerConfiguration: Sendable {
     package var managementURL: String?
     /// Milliseconds since 1970 (UTC) at `Instant.zero`, nil when the driver does not know: the clock of REPORT TIMESTAMP.
     package var wallClockOffset: UInt64?
+    /// The transport can carry task management functions that query, and I_T NEXUS RESET.
+    package var canQuery = false
     /// How long a command waits until it may be served, before it ends with NOT READY.
     package var patience: Interval = .seconds(20)
 

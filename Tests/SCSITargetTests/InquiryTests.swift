@@ -1,3 +1,4 @@
+import BlockModel
 import Foundation
 import SAM
 import SCSIFormats
@@ -52,6 +53,64 @@ import Testing
         }
         #expect(world.command([0x12, 0, 0x80, 0, 255, 0], dataIn: 255).code == 0x2400)
         world.expectIdle()
+    }
+
+    @Test func designatorsOfTheUnitFollowFromItsNAA() {
+        let page = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 8)
+        defer { page.deallocate() }
+        page.initializeMemory(as: UInt8.self, repeating: 0, count: 4096)
+        var naa = InlineArray<16, UInt8>(repeating: 0)
+        for index in 0..<16 { naa[index] = UInt8(index) &* 0x11 }
+        naa[0] = 0x6A
+        naa[1] = 0xBC
+        naa[2] = 0xDE
+        naa[3] = 0xF3
+        var writer = ParameterWriter(base: page, window: 0, capacity: 4096)
+        DesignationDescriptor.extendedUniqueIdentifier(naa).write(to: &writer)
+        DesignationDescriptor.logicalUnitName(naa).write(to: &writer)
+        let bytes = Array(UnsafeRawBufferPointer(start: page, count: writer.count))
+        let extended: [UInt8] = [0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF]
+        #expect(Array(bytes[0..<20]) == [1, 2, 0, 16] + extended + [0xAB, 0xCD, 0xEF, 3, 0x44, 0x55, 0x66, 0x77])
+        #expect(String(decoding: bytes[24..<60], as: UTF8.self) == "naa.6ABCDEF3445566778899AABBCCDDEEFF")
+        #expect(bytes.count == 64 && bytes[60] == 0)
+    }
+
+    @Test func pagesOfAnSPC3UnitAreThoseOfSPC3() {
+        var profile = UnitProfile()
+        profile.version = 0x05
+        let world = World(profile: profile)
+        world.login()
+        let pages = world.command([0x12, 1, 0, 0, 255, 0], dataIn: 255).data
+        #expect(Array(pages.dropFirst(4)) == [0x00, 0x80, 0x83, 0x86, 0x87, 0x88, 0xB0])
+        #expect(world.command([0x12, 1, 0xB0, 0, 255, 0], dataIn: 255).data.count == 16)
+        #expect(world.command([0x12, 1, 0xB2, 0, 255, 0], dataIn: 255).code == 0x2400)
+        let extended = world.command([0x12, 1, 0x86, 0, 255, 0], dataIn: 255).data
+        #expect(Array(extended[4..<14]) == [0, 7, 1, 0, 0, 0, 0, 0, 0, 0])
+        #expect(world.command([0x4D, 0, 0x59, 0, 0, 0, 0, 0, 255, 0], dataIn: 255).code == 0x2400)
+        world.expectIdle()
+    }
+
+    @Test func provisioningAndProtectionAreReportedFromTheProfile() {
+        var profile = UnitProfile()
+        profile.thin = true
+        profile.protectionType = 3
+        let world = World(profile: profile)
+        world.login()
+        #expect(world.command([0x12, 0, 0, 0, 96, 0], dataIn: 96).data[5] == 0x11)
+        let capacity = world.command([0x9E, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0], dataIn: 32).data
+        #expect(capacity[12] == 0x05 && capacity[14] == 0xC0)
+        #expect(world.command([0x12, 1, 0x86, 0, 255, 0], dataIn: 255).data[4] == 0x26)
+        #expect(world.command([0x12, 1, 0xB4, 0, 255, 0], dataIn: 255).data[9] == 0x08)
+        #expect(world.command([0x12, 1, 0xB2, 0, 255, 0], dataIn: 255).data[6] == 0x02)
+    }
+
+    @Test func theManagementAddressIsThereWhenItIsConfigured() {
+        let world = World(managementURL: "http://[::1]:8080/")
+        world.login()
+        #expect(world.command([0x12, 1, 0, 0, 255, 0], dataIn: 255).data[7] == 0x85)
+        let page = world.command([0x12, 1, 0x85, 0, 255, 0], dataIn: 255).data
+        #expect(Array(page[0..<8]) == [0, 0x85, 0, 24, 0x43, 0, 0, 20])
+        #expect(String(decoding: page[8..<26], as: UTF8.self) == "http://[::1]:8080/" && page[26] == 0)
     }
 
     @Test func theAllocationLengthCutsAndTheTotalSaysSo() {

@@ -105,7 +105,7 @@ import Testing
         world.recall()
         #expect(world.requests == ["wantState", "returnState"])
         // Meanwhile the partner disables the write cache.
-        world.state().modeFlags = 0
+        world.state().currentMode[1] = 4
         world.holdTransport = false
         world.giveHeldTransport()
         #expect(world.requests == ["wantState", "returnState", "wantState"])

@@ -127,7 +127,7 @@ import Testing
         #expect(world.management == [1: .functionComplete])
         #expect(world.state().event(2) == StateBlock.Event(
             code: 0x29, qualifier: 3, scope: 1, controller: 0xFF, nexus: 0xFFFF))
-        #expect(world.state().modeFlags == 1)
+        #expect(world.state().currentMode == world.state().savedMode)
         world.holdState = false
         #expect(world.command(Self.testUnitReady).code == 0x2903)
         #expect(world.command(Self.testUnitReady, nexus: 1).code == 0x2903)

@@ -32,7 +32,7 @@ package struct CapacityData: Sendable {
         writer.put(big64: blocks &- 1)
         writer.put(big32: blockLength)
         // P_TYPE, PROT_EN.
-        writer.put(protectionType == 0 ? 0 : (protectionType - 1) & 7 << 1 | 1)
+        writer.put(protectionType == 0 ? 0 : ((protectionType - 1) & 7) << 1 | 1)
         writer.put(physicalExponent & 0x0F)
         // LBPME, LBPRZ; the lowest aligned block is block 0.
         writer.put(big16: thin ? 0xC000 : 0)

@@ -53,7 +53,7 @@ extension DeviceServer {
         case .statistics: statistics(slot, unit)
         case .exceptions:
             // ADDITIONAL SENSE CODE and qualifier; a temperature that cannot be told.
-            [.list(0x0000, units[unit].exceptions.test ? [0x5D, 0xFF, 0xFF, 0] : [0, 0, 0xFF, 0])]
+            [.list(0x0000, units[unit].exceptions.test ? [0x5D, 0xFF, 0xFF] : [0, 0, 0xFF])]
         }
     }
 
@@ -112,9 +112,10 @@ extension DeviceServer {
             writeTime, reads &+ writes, readTime &+ writeTime,
         ]
         let bytes = numbers.flatMap { LogParameter.counter(0, $0, width: 8).value }
-        // TIME INTERVAL DESCRIPTOR: EXPONENT 2, INTEGER 1.
+        // IDLE TIME INTERVALS, of this controller. TIME INTERVAL DESCRIPTOR: EXPONENT 2, INTEGER 1.
         return [
-            LogParameter(code: 0x0001, isCounter: true, value: bytes),
+            .list(0x0001, bytes),
+            .list(0x0002, LogParameter.counter(0, units[unit].idleTime / interval, width: 8).value),
             .list(0x0003, [0, 0, 0, 2, 0, 0, 0, 1]),
         ]
     }

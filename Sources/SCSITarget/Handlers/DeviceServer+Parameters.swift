@@ -57,7 +57,7 @@ extension DeviceServer {
         case .reportTargetPortGroups: return reportTargetPortGroups(slot, &writer)
         case .reportSupportedOperationCodes: return reportSupportedOperationCodes(slot, &writer)
         case .reportSupportedTaskManagementFunctions:
-            TaskManagementFunctions.write(extended: tasks[slot].cdb[2] & 0x80 != 0, to: &writer)
+            TaskManagementFunctions.write(extended: tasks[slot].cdb[2] & 0x80 != 0, queries: canQuery, to: &writer)
             return nil
         case .reportReferrals: return reportReferrals(slot, &writer)
         case .reportIdentifyingInformation: return reportIdentifyingInformation(slot, &writer)

@@ -68,6 +68,8 @@ extension DeviceServer {
             units[unit].activity = block.activity(of: controller)
             units[unit].published = units[unit].activity
             units[unit].pollSeen = block.poll
+            units[unit].idleTime = 0
+            units[unit].idleSince = now
         } else if block.activityReset != units[unit].resetSeen {
             units[unit].activity = StateBlock.Activity()
             units[unit].published = units[unit].activity

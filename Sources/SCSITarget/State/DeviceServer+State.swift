@@ -84,7 +84,10 @@ extension DeviceServer {
             units[unit].pointer = .writeWanted
             blocks.append(.wantStateWrite(units[unit].index))
         case .none:
-            guard someoneWaitsForState(unit) || units[unit].published != units[unit].activity else { return }
+            // The partner may have taken it to ask for what this controller did.
+            let mayBeAsked = units[unit].wasRecalled && units[unit].published != units[unit].activity
+            guard someoneWaitsForState(unit) || (mayBeAsked && units[unit].live == 0) else { return }
+            units[unit].wasRecalled = false
             units[unit].pointer = .wanted
             blocks.append(.wantState(units[unit].index))
         case .wanted, .granted, .recalled, .writeWanted, .committing: break
@@ -111,6 +114,7 @@ extension DeviceServer {
     mutating func stateRecalled(_ index: UnitIndex) {
         guard let unit = unitOrdinals[UInt64(index.raw)].map(Int.init), units[unit].pointer == .granted else { return }
         units[unit].pointer = .recalled
+        units[unit].wasRecalled = true
         settle(unit)
     }
 
@@ -246,7 +250,8 @@ extension DeviceServer {
             if tasks[slot].fate != .none {
                 endWithoutCompletion(slot)
             } else if let fault {
-                fail(slot, fault)
+                // Not counted: that would be one more change.
+                fail(slot, Self.sense(fault))
             } else {
                 changed(slot)
             }

@@ -55,9 +55,14 @@ struct LogicalUnit {
     /// A change that writes counters down waits for the write pointer, and wants the partner to do the same.
     var writesCounters = false
     var wantsPoll = false
+    /// The partner took the state block since it was last asked for.
+    var wasRecalled = false
     /// What this controller did for the unit, and what of it the state block says.
     var activity = StateBlock.Activity()
     var published = StateBlock.Activity()
+    /// Nanoseconds without a started command here, and since when there is none.
+    var idleTime: UInt64 = 0
+    var idleSince = Instant.zero
     /// `poll` and `activityReset` of the state block when it was last here.
     var pollSeen: UInt8 = 0
     var resetSeen: UInt8 = 0
