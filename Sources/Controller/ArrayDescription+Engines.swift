@@ -22,7 +22,7 @@ extension ArrayDescription {
         return configuration
     }
 
-    func deviceServer(_ id: ControllerID) -> DeviceServerConfiguration {
+    func deviceServer(_ id: ControllerID, _ start: StartConditions) -> DeviceServerConfiguration {
         var configuration = DeviceServerConfiguration(
             controller: id, controllers: controllers.count,
             units: units.enumerated().map { index, unit in
@@ -34,6 +34,8 @@ extension ArrayDescription {
             vendor: personality.vendor, product: personality.product, revision: personality.revision,
             targets: targets.map(\.name), maxCommands: ControllerLimits.commands)
         configuration.maxNexuses = ControllerLimits.sessions
+        configuration.managementURL = managementURL
+        configuration.wallClockOffset = start.wallClockOffset
         return configuration
     }
 

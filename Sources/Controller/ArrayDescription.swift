@@ -13,6 +13,8 @@ package struct ArrayDescription: Sendable {
     package var devices: [DeviceDescription]
     package var units: [UnitDescription]
     package var targets: [TargetDescription]
+    /// URL of the management, when it is reached over the network.
+    package var managementURL: String?
 
     package init(
         name: String, pairID: UInt64, controllers: [ControllerDescription], devices: [DeviceDescription],

@@ -69,7 +69,7 @@ package struct Controller: ~Copyable {
         superblock = description.superblock(id, layout, start, in: region)
         iscsi = ISCSITarget(
             configuration: description.iscsiTarget(id), frames: frames, lists: lists, seed: start.incarnation)
-        server = DeviceServer(configuration: description.deviceServer(id), frames: frames, lists: lists)
+        server = DeviceServer(configuration: description.deviceServer(id, start), frames: frames, lists: lists)
         memory = MemoryEngine(
             configuration: description.memory(id), region: region, layout: layout, frames: frames, lists: lists,
             at: now)
@@ -173,6 +173,8 @@ package struct StartConditions: Sendable {
     package var partnerOnThisHost: Bool
     /// What stands where each device's label belongs, in the description's order; empty: nobody looked.
     package var devices: [DeviceFinding] = []
+    /// Milliseconds since 1970 (UTC) when the clock of `now` was zero; nil: nobody knows.
+    package var wallClockOffset: UInt64?
 
     package init(
         memoryIsFresh: Bool, memoryIsLost: Bool, freshMemoryID: WitnessRecord.MemoryID, bootID: WitnessRecord.MemoryID,

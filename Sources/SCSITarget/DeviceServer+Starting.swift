@@ -30,7 +30,7 @@ extension DeviceServer {
             return
         }
         guard known, exists(Int(index), on: unit) else {
-            fail(slot, Self.unknown(index))
+            fail(slot, Self.unknown(index, task.pointee.cdb))
             return
         }
         if let violation = commands[Int(index)].violation(task.pointee.cdb) {
@@ -52,10 +52,15 @@ extension DeviceServer {
         return traits.contains(.atomic) ? profile.atomicBytes > 0 : profile.thin
     }
 
-    /// Sense data of an operation code or service action that is not in the table.
-    static func unknown(_ index: UInt8) -> SenseData {
-        index == CommandTable.unknownServiceAction
-            ? .invalidField(inCDB: 1, bit: 4) : SenseData(.illegalRequest, .invalidCommandOperationCode)
+    /// Sense data of an operation code or service action that is not in the table. READ (32) and its like exist with
+    /// type 2 protection only; without, they are invalid operation codes (SBC-3 §5.14, §5.34, §5.40, §5.44, §5.47).
+    static func unknown(_ index: UInt8, _ cdb: CDB) -> SenseData {
+        let isLong = cdb[0] == CommandRow.variableLength
+        let isProtected = isLong && (0x0009...0x000D).contains(cdb.big16(8))
+        guard index == CommandTable.unknownServiceAction, !isProtected else {
+            return SenseData(.illegalRequest, .invalidCommandOperationCode)
+        }
+        return isLong ? .invalidField(inCDB: 8) : .invalidField(inCDB: 1, bit: 4)
     }
 
     /// Why a unit refuses writes, nil when it does not.
@@ -95,7 +100,7 @@ extension DeviceServer {
         let notSupported = SenseData(.illegalRequest, .logicalUnitNotSupported)
         let index = tasks[slot].row
         guard Int(index) < commands.count else {
-            fail(slot, isWellKnown ? Self.unknown(index) : notSupported)
+            fail(slot, isWellKnown ? Self.unknown(index, tasks[slot].cdb) : notSupported)
             return
         }
         if let violation = commands[Int(index)].violation(tasks[slot].cdb) {

@@ -91,6 +91,17 @@ import Testing
         #expect(pair.find(opcode: 0x02, serviceAction: 0) == CommandTable.unknownOpcode)
     }
 
+    @Test(arguments: [0x09, 0x0A, 0x0B, 0x0C, 0x0D] as [UInt8])
+    func commandsForType2ProtectionAreInvalidOperationCodes(_ action: UInt8) {
+        let world = World()
+        world.login()
+        let cdb = [0x7F, 0, 0, 0, 0, 0, 0, 0x18, 0, action] + [UInt8](repeating: 0, count: 22)
+        #expect(world.command(cdb).key == 5 && world.command(cdb).code == 0x2000)
+        let report: [UInt8] = [0xA3, 0x0C, 3, 0x7F, 0, action, 0, 0, 1, 0, 0, 0]
+        #expect(world.command(report, dataIn: 256).data == [0, 1, 0, 0])
+        world.expectIdle()
+    }
+
     @Test func everyReservedBitIsRefusedWithAPointerToIt() {
         var profile = UnitProfile()
         profile.atomicBytes = 65_536

@@ -81,10 +81,12 @@ package struct ControllerProcess: ~Copyable {
         guard let fresh = Platform.freshMemoryID() else {
             throw RuntimeError(.ioError, "the system's random source fails; without it no memory can be named")
         }
-        return StartConditions(
+        var conditions = StartConditions(
             memoryIsFresh: memory.isFresh, memoryIsLost: memory.isLost, freshMemoryID: fresh, bootID: bootID,
             incarnation: Swift.max(memory.lastIncarnation &+ 1, Platform.wallSeconds), pid: UInt32(getpid()),
             pidStartTime: Platform.startTime(pid: getpid()) ?? 0, partnerOnThisHost: hasPartner)
+        conditions.wallClockOffset = Platform.wallClockOffset
+        return conditions
     }
 
     private static func settings(

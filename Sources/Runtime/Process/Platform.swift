@@ -12,6 +12,15 @@ package enum Platform {
     /// Seconds of the wall clock: only the seed of incarnations, never a deadline.
     static var wallSeconds: UInt64 { UInt64(Swift.max(0, time(nil))) }
 
+    /// Milliseconds since 1970 (UTC) when `now` was zero, as the wall clock has it at the moment: what a unit's clock
+    /// reports, never a deadline.
+    static var wallClockOffset: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        let wall = Swift.max(0, time.tv_sec) * 1000 + time.tv_nsec / 1_000_000
+        return UInt64(wall) &- now.nanoseconds / 1_000_000
+    }
+
     /// 32 bytes from the system's random source; nil when it has none to give.
     package static func random() -> InlineArray<32, UInt8>? {
         var bytes = InlineArray<32, UInt8>(repeating: 0)

@@ -1,0 +1,69 @@
+// Which test shows what, and what is not there.
+extension ConformanceReport {
+    /// The test function that shows a row; nil for a row that is not listed, which a test of the report refuses.
+    static func evidence(_ section: ConformanceRow.Section, _ code: String) -> String? {
+        let list =
+            switch section {
+            case .command: commandTests
+            case .vitalProductData: vitalProductDataTests
+            case .modePage: modePageTests
+            case .logPage: logPageTests
+            }
+        return list.first { $0.codes.split(separator: " ").contains { $0 == code } }?.test
+    }
+
+    private static let commandTests: [(test: String, codes: String)] = [
+        ("aNewNexusLearnsOfPowerOnOnce", "00"), ("requestSenseReportsAndClears", "03"),
+        ("residualsFollowFromTheTotal", "0A 2A 8A AA"), ("readsReturnTheMedium", "08 28 88 A8"),
+        ("parameterDataEqualTheirFixtures", "12 25 9E/10 9E/13 A3/0D"),
+        ("modeSelectChangesTheStateBlockAndTellsTheOthers", "15"), ("modeSenseReportsPagesUnderEachPageControl", "1A 5A"),
+        ("wrongFieldsAreRefused", "1C 37 B7"),
+        ("theSelfTestReadsBothEndsAndIsRemembered", "1D"), ("writeAndVerifyWritesThenReadsBack", "2E 8E AE"),
+        ("verifyComparesWhatItIsAskedToCompare", "2F 8F AF"), ("cacheCommandsReachMemory", "1B 34 35 90 91"),
+        ("buffersBelongToTheirNexus", "3B 3C"), ("errorsAreCountedWhereTheyHappenAndWrittenDown", "4C"),
+        ("logSenseChecksItsFields", "4D"), ("softwareWriteProtectAndDescriptorSenseTakeEffect", "55"),
+        ("theWellKnownLogicalUnitReportsTheOthers", "A0"), ("identifyingInformationIsKeptInTheStateBlock", "A3/05 A4/06"),
+        ("aMovedHomeIsReportedAndAnnounced", "A3/0A"), ("supportedOperationCodesComeFromTheTable", "A3/0C"),
+        ("theClockGoesOnFromWhatWasSet", "A3/0F A4/0F"),
+    ]
+
+    private static let vitalProductDataTests: [(test: String, codes: String)] = [
+        ("everySupportedPageAnswersAndNoOther", "00"), ("designatorsOfTheUnitFollowFromItsNAA", "83"),
+        ("theManagementAddressIsThereWhenItIsConfigured", "85"), ("pagesOfAnSPC3UnitAreThoseOfSPC3", "86 B0"),
+        ("parameterDataEqualTheirFixtures", "80 87 88 B1 B7"),
+        ("provisioningAndProtectionAreReportedFromTheProfile", "B2 B4"),
+        ("aSingleControllerReportsNoReferrals", "B3"),
+    ]
+
+    private static let modePageTests: [(test: String, codes: String)] = [
+        ("aUnitHasThePagesOfItsKind", "01 0A/01 1A"), ("parameterDataEqualTheirFixtures", "02 07 18 19"),
+        ("savedValuesOutliveAResetAndCurrentOnesDoNot", "08"),
+        ("controlParametersAndThresholdsComeFromTheirPages", "0A 1C/02"),
+        ("aTestFailureIsReportedTheWayThatMRIESays", "1C"), ("modeSenseReportsPagesUnderEachPageControl", "3F 3F/FF"),
+    ]
+
+    private static let logPageTests: [(test: String, codes: String)] = [
+        ("errorsAreCountedWhereTheyHappenAndWrittenDown", "02 03 05 06"), ("logSenseChecksItsFields", "00 00/FF"),
+        ("parameterDataEqualTheirFixtures", "0D 0E 15"), ("theSelfTestReadsBothEndsAndIsRemembered", "10"),
+        ("statisticsCountBothControllersCommands", "19"), ("aTestFailureIsReportedTheWayThatMRIESays", "2F"),
+    ]
+
+    /// What the standards define for such units, and what is left out.
+    static var absent: [ConformanceRow] {
+        let type2 = "for units with type 2 protection only (SBC-3 4.22.2.3), which there are none of"
+        return [
+            .absent(.command, "04", "FORMAT UNIT", "SBC-3 5.2", "a unit's format is its configuration's"),
+            .absent(.command, "7F/0009", "READ (32)", "SBC-3 5.14", type2),
+            .absent(.command, "7F/000A", "VERIFY (32)", "SBC-3 5.34", type2),
+            .absent(.command, "7F/000B", "WRITE (32)", "SBC-3 5.40", type2),
+            .absent(.command, "7F/000C", "WRITE AND VERIFY (32)", "SBC-3 5.44", type2),
+            .absent(.command, "7F/000D", "WRITE SAME (32)", "SBC-3 5.47", type2),
+            .absent(.command, "83", "THIRD-PARTY COPY IN", "SPC-4 6.18", "there is no copy manager"),
+            .absent(.command, "84", "THIRD-PARTY COPY OUT", "SPC-4 6.19", "there is no copy manager"),
+            .absent(.vitalProductData, "8F", "Third-party Copy", "SPC-4 7.8.17", "there is no copy manager"),
+            .absent(
+                .logPage, "19/01", "Group Statistics and Performance", "SPC-4 7.3.10",
+                "GROUP_SUP is zero: the grouping function is optional"),
+        ]
+    }
+}
