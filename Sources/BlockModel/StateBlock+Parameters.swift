@@ -56,7 +56,9 @@ extension StateBlock {
         nonmutating set {
             let kept = newValue.prefix(Self.informationLimit)
             base.put(byte: UInt8(kept.count), 1344)
-            for index in 0..<Self.informationLimit { base.put(byte: index < kept.count ? kept[index] : 0, 1360 + index) }
+            for index in 0..<Self.informationLimit {
+                base.put(byte: index < kept.count ? kept[index] : 0, 1360 + index)
+            }
         }
     }
 

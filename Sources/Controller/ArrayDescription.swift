@@ -88,7 +88,11 @@ package struct PairDescription: Sendable {
 
 /// A storage device.
 package struct DeviceDescription: Sendable {
-    package enum Kind: Sendable, Equatable { case file(String), block(String), memory }
+    package enum Kind: Sendable, Equatable {
+        case file(String)
+        case block(String)
+        case memory
+    }
     package var name: String
     package var kind: Kind
     /// Bytes of data; the device itself is `DeviceLayout.labelArea` longer.

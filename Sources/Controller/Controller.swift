@@ -2,8 +2,8 @@ import BlockModel
 import CopyModule
 import ISCSITarget
 import Memory
-import Pair
 import PagingFormats
+import Pair
 import Primitives
 import SAM
 import SCSITarget

@@ -54,7 +54,8 @@ package struct DeviceServerConfiguration: Sendable {
     package var maxTaskManagement = 64
     /// URL of the array's management, nil for none (VPD page 85h).
     package var managementURL: String?
-    /// Milliseconds since 1970 (UTC) at `Instant.zero`, nil when the driver does not know: the clock of REPORT TIMESTAMP.
+    /// Milliseconds since 1970 (UTC) at `Instant.zero`, nil when the driver does not know: the clock of REPORT
+    /// TIMESTAMP.
     package var wallClockOffset: UInt64?
     /// The transport can carry task management functions that query, and I_T NEXUS RESET.
     package var canQuery = false

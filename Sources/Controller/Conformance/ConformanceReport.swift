@@ -86,11 +86,13 @@ package enum ConformanceReport {
             "# Conformance", "",
             "What the device server supports, with the clause that describes it and the test that shows it.", "",
             "## Overview", "",
-            "`gemel conformance` prints this page from the tables that the device server works by. What is not there is",
-            "refused as the standard asks, and reported nowhere.",
+            "`gemel conformance` prints this page from the tables that the device server works by. What is not there",
+            "is refused as the standard asks, and reported nowhere.",
         ]
         for section in ConformanceRow.Section.allCases {
-            lines += ["", "## \(section.title.table)", "", "| \(section.title.code) | Name | Clause | Supported | Test |"]
+            lines += [
+                "", "## \(section.title.table)", "", "| \(section.title.code) | Name | Clause | Supported | Test |",
+            ]
             lines.append("|---|---|---|---|---|")
             for row in rows where row.section == section {
                 let test = row.test == "-" ? "" : "`\(row.test)`"

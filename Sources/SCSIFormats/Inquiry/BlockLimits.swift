@@ -1,5 +1,5 @@
-/// The Block Limits VPD page (SBC-4 §6.6.4), in logical blocks: what a unit can do at most. A zero says that there is no
-/// such command, or no such limit.
+/// The Block Limits VPD page (SBC-4 §6.6.4), in logical blocks: what a unit can do at most. A zero says that there is
+/// no such command, or no such limit.
 package struct BlockLimits: Sendable {
     /// WSNZ: WRITE SAME of zero blocks is refused.
     package var writeSameNeedsCount = false

@@ -29,7 +29,8 @@ package struct LogPage: Sendable {
         LogPage(code: 0x06, subpage: 0, name: "Non-Medium Error", clause: "SPC-4 7.3.13", content: .nonMediumErrors),
         LogPage(code: 0x0D, subpage: 0, name: "Temperature", clause: "SPC-4 7.3.21", content: .temperature),
         LogPage(
-            code: 0x0E, subpage: 0, name: "Start-Stop Cycle Counter", clause: "SPC-4 7.3.20", content: .startStopCycles),
+            code: 0x0E, subpage: 0, name: "Start-Stop Cycle Counter", clause: "SPC-4 7.3.20",
+            content: .startStopCycles),
         LogPage(code: 0x10, subpage: 0, name: "Self-Test Results", clause: "SPC-4 7.3.17", content: .selfTests),
         LogPage(code: 0x15, subpage: 0, name: "Background Scan", clause: "SBC-3 6.4.2", content: .backgroundScan),
         LogPage(

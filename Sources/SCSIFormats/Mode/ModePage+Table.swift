@@ -17,8 +17,8 @@ extension ModePage {
         ModePage(
             0x08, 0, "Caching", "SBC-3 6.5.5", length: 20, [0x04],
             fields: [ModeField(2, 0x04, at: 1), ModeField(12, 0x20, at: 2)]),
-        // GLTSD one: no log parameter is saved by itself; D_SENSE. QUEUE ALGORITHM MODIFIER 1h: unrestricted reordering;
-        // QERR. UA_INTLCK_CTRL, SWP. TAS.
+        // GLTSD one: no log parameter is saved by itself; D_SENSE. QUEUE ALGORITHM MODIFIER 1h: unrestricted
+        // reordering; QERR. UA_INTLCK_CTRL, SWP. TAS.
         ModePage(
             0x0A, 0, "Control", "SPC-4 7.5.8", length: 12, [0x02, 0x10, 0x00, 0x40],
             fields: [

@@ -64,7 +64,11 @@ package struct ControlParameters: Equatable, Sendable {
 /// What the Informational Exceptions Control mode page says (SPC-4 §7.5.12).
 package struct ExceptionControl: Equatable, Sendable {
     /// MRIE: how a failure prediction is reported.
-    package enum Method: UInt8, Sendable { case none = 0, unitAttention = 2, onRequest = 6 }
+    package enum Method: UInt8, Sendable {
+        case none = 0
+        case unitAttention = 2
+        case onRequest = 6
+    }
     /// TEST: a false failure prediction is there.
     package var test = false
     package var method = Method.onRequest

@@ -7,7 +7,12 @@ import SCSIFormats
 
 extension DeviceServer {
     /// MODE of the two commands.
-    private enum BufferMode: UInt8 { case data = 0x02, descriptor = 0x03, echo = 0x0A, echoDescriptor = 0x0B }
+    private enum BufferMode: UInt8 {
+        case data = 0x02
+        case descriptor = 0x03
+        case echo = 0x0A
+        case echoDescriptor = 0x0B
+    }
 
     private func mode(_ slot: Int) -> BufferMode? { BufferMode(rawValue: tasks[slot].cdb[1] & 0x1F) }
 
