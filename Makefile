@@ -2,7 +2,7 @@
 
 SHELL := bash
 build-packages := libaio-dev libisal-dev libssl-dev
-test-packages := $(build-packages) libiscsi-bin qemu-utils qemu-block-extra sg3-utils tgt
+test-packages := $(build-packages) libiscsi-bin qemu-utils qemu-block-extra sdparm sg3-utils tgt
 bench-packages := $(build-packages) tgt valgrind
 release := swift build --configuration release --product gemel
 

@@ -122,6 +122,26 @@ import Testing
         world.expectIdle()
     }
 
+    static let lists: [([UInt8], UInt16)] = [
+        ([3, 0, 0, 8, 0, 6, 0, 4, 0, 0, 0, 0], 0), ([3, 0, 0, 0], 0), ([3, 0, 0], 0x1A00),
+        ([3, 0, 0, 9, 0, 6, 0, 4, 0, 0, 0, 0], 0x1A00), ([4, 0, 0, 0], 0x2600), ([3, 1, 0, 0], 0x2600),
+        ([3, 0, 0, 8, 0, 6, 0, 4, 0, 0, 0, 1], 0x2600), ([3, 0, 0, 8, 0, 5, 0, 4, 0, 0, 0, 0], 0x2600),
+        ([3, 0, 0, 8, 0, 6, 0, 3, 0, 0, 0, 0], 0x2600), ([3, 0, 0, 8, 0, 6, 0, 5, 0, 0, 0, 0], 0x2600),
+        ([0x0E, 0, 0, 8, 0, 4, 0, 4, 0, 0, 0, 0], 0x2600), ([3, 0, 0, 2, 0, 6], 0x1A00),
+        ([0x0D, 0, 0, 6, 0, 0, 0, 2, 0, 0], 0x2600), ([3, 0, 0xFF, 0xFF], 0x1A00),
+    ]
+
+    @Test(arguments: lists)
+    func aListResetsTheCountersThatItSetsToZero(_ list: [UInt8], _ code: UInt16) {
+        let world = World()
+        world.login()
+        world.state().setCount(.readErrors, 7)
+        let outcome = world.command([0x4C, 0, 0x40, 0, 0, 0, 0, 0, UInt8(list.count), 0], out: list)
+        #expect(outcome.code == code && (outcome.status == .good) == (code == 0))
+        #expect(world.state().count(.readErrors) == (code == 0 && list.count > 4 ? 0 : 7))
+        world.expectIdle()
+    }
+
     @Test func logSenseChecksItsFields() {
         let world = World()
         world.login()
@@ -135,7 +155,9 @@ import Testing
         #expect(one.count == 12 && one[5] == 6)
         #expect(world.command([0x4D, 0, 0xC2, 0, 0, 0, 0, 1, 0, 0], dataIn: 512).data.count == 20)
         #expect(world.command([0x4C, 2, 0x44, 0, 0, 0, 0, 0, 0, 0]).code == 0x2400)
-        #expect(world.command([0x4C, 0, 0x40, 0, 0, 0, 0, 0, 4, 0], out: [0, 0, 0, 0]).code == 0x2400)
+        #expect(world.command([0x4C, 0, 0x42, 0, 0, 0, 0, 0, 4, 0], out: [0, 0, 0, 0]).code == 0x2400)
+        #expect(world.command([0x4C, 0, 0x00, 0, 0, 0, 0, 0, 4, 0], out: [0, 0, 0, 0]).code == 0x2400)
+        #expect(world.command([0x4C, 2, 0x40, 0, 0, 0, 0, 0, 4, 0], out: [0, 0, 0, 0]).code == 0x2400)
         #expect(world.command([0x4C, 0, 0x40, 0, 0, 0, 0, 0, 0, 0]).status == .good)
         world.expectIdle()
     }

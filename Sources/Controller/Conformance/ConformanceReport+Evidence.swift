@@ -18,6 +18,8 @@ extension ConformanceReport {
         ("parameterDataEqualTheirFixtures", "12 25 9E/10 9E/13 A3/0D"),
         ("modeSelectChangesTheStateBlockAndTellsTheOthers", "15"),
         ("modeSenseReportsPagesUnderEachPageControl", "1A 5A"),
+        ("writeSameRepeatsItsBlock", "41 93"), ("compareAndWriteWritesWhatItsEqualCompareDataAllow", "89"),
+        ("orWriteKeepsTheBitsThatWereThere", "8B"), ("writeAtomicExistsOnUnitsThatHaveIt", "9C"),
         ("wrongFieldsAreRefused", "1C 37 B7"),
         ("theSelfTestReadsBothEndsAndIsRemembered", "1D"), ("writeAndVerifyWritesThenReadsBack", "2E 8E AE"),
         ("verifyComparesWhatItIsAskedToCompare", "2F 8F AF"), ("cacheCommandsReachMemory", "1B 34 35 90 91"),

@@ -24,7 +24,8 @@ package enum ConformanceReport {
             let action = command.serviceAction.map { "/" + hex(UInt64($0), command.isVariableLength ? 4 : 2) } ?? ""
             return row(
                 .command, hex(UInt64(command.opcode), 2) + action, "\(command.name)", "\(command.clause)",
-                command.traits.contains(.pair) ? "yes, in a pair" : "yes")
+                command.traits.contains(.pair)
+                    ? "yes, in a pair" : command.traits.contains(.atomic) ? "yes, units with atomic writes" : "yes")
         }
     }
 

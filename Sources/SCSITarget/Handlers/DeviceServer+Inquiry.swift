@@ -70,9 +70,13 @@ extension DeviceServer {
     private func blockLimits(_ unit: Int) -> BlockLimits {
         let block = Int(units[unit].blockBytes)
         let maximum = UInt32(DeviceServerLimits.transferBytes / block)
-        return BlockLimits(
+        var limits = BlockLimits(
             granularity: UInt16(PageSize.bytes / block), maximumTransfer: maximum,
             optimalTransfer: UInt32(DeviceServerLimits.optimalBytes / block), maximumPrefetch: maximum)
+        limits.compareAndWrite = UInt8(clamping: compareAndWriteBlocks(unit))
+        limits.writeSameBlocks = writeSameBlocks(unit)
+        limits.atomicBlocks = atomicBlocks(unit)
+        return limits
     }
 
     /// The target of the command's nexus.

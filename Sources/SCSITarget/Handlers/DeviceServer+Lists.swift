@@ -53,7 +53,8 @@ extension DeviceServer {
     private mutating func emptyList(_ slot: Int, _ list: ParameterList) {
         switch list {
         case .modeSelect: saveModePages(slot)
-        case .logSelect, .setIdentifyingInformation: changeState(slot)
+        case .logSelect: selectLog(slot)
+        case .setIdentifyingInformation: changeState(slot)
         case .sendDiagnostic: startSelfTest(slot)
         case .unmap, .writeBuffer, .setTimestamp: complete(slot, .good, total: 0)
         }
@@ -69,7 +70,7 @@ extension DeviceServer {
         case .sendDiagnostic: diagnosticPageReceived(slot)
         case .setIdentifyingInformation: changeState(slot)
         case .setTimestamp: timestampReceived(slot)
-        case .logSelect: preconditionFailure("LOG SELECT asked for a list")
+        case .logSelect: logListReceived(slot)
         }
     }
 

@@ -3,7 +3,7 @@ import Primitives
 import SAM
 import SCSIFormats
 
-// LOG SENSE and LOG SELECT (SPC-4 §6.7, §6.8). Counters are the unit's, whichever controller is asked.
+// LOG SENSE (SPC-4 §6.8). Counters are the unit's, whichever controller is asked.
 
 extension DeviceServer {
     func logSense(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
@@ -28,17 +28,17 @@ extension DeviceServer {
         return nil
     }
 
-    private static func logPage(_ cdb: CDB, _ traits: UnitTraits) -> LogPage? {
+    static func logPage(_ cdb: CDB, _ traits: UnitTraits) -> LogPage? {
         LogPage.pages(traits, code: cdb[2] & 0x3F).first { $0.subpage == cdb[3] }
     }
 
-    private static func noLogPage(_ cdb: CDB, _ traits: UnitTraits) -> SenseData {
+    static func noLogPage(_ cdb: CDB, _ traits: UnitTraits) -> SenseData {
         LogPage.pages(traits, code: cdb[2] & 0x3F).isEmpty
             ? .invalidField(inCDB: 2, bit: 5) : .invalidField(inCDB: 3)
     }
 
     /// The parameters of a page, ascending.
-    private func logParameters(_ content: LogPage.Content, _ slot: Int, _ unit: Int) -> [LogParameter] {
+    func logParameters(_ content: LogPage.Content, _ slot: Int, _ unit: Int) -> [LogParameter] {
         switch content {
         case .supportedPages, .supportedSubpages: []
         case .writeErrors: errors(.writeErrors, slot, unit)
@@ -118,40 +118,5 @@ extension DeviceServer {
             .list(0x0002, LogParameter.counter(0, units[unit].idleTime / interval, width: 8).value),
             .list(0x0003, [0, 0, 0, 2, 0, 0, 0, 1]),
         ]
-    }
-
-    // MARK: LOG SELECT
-
-    /// Only counters can be changed, and only to zero, which needs no list: PCR, or PC 11b.
-    func checkLogSelect(_ slot: Int) -> SenseData? {
-        let cdb = tasks[slot].cdb
-        let traits = units[Int(tasks[slot].unit)].traits
-        if cdb.big16(7) != 0 { return .invalidField(inCDB: 7) }
-        let isAll = cdb[2] & 0x3F == 0 && cdb[3] == 0
-        return isAll || Self.logPage(cdb, traits) != nil ? nil : Self.noLogPage(cdb, traits)
-    }
-
-    /// Whether the CDB resets cumulative values: PCR, or the default cumulative ones are made current.
-    private func resets(_ slot: Int) -> Bool { tasks[slot].cdb[1] & 2 != 0 || tasks[slot].cdb[2] >> 6 == 3 }
-
-    mutating func applyLogSelect(_ slot: Int, _ block: StateBlock, _ unit: Int) -> ChangeVerdict {
-        guard resets(slot) else { return .done }
-        let code = tasks[slot].cdb[2] & 0x3F
-        let pages: [(UInt8, StateBlock.EventCounter)] = [
-            (0x02, .writeErrors), (0x03, .readErrors), (0x05, .verifyErrors), (0x06, .otherErrors),
-        ]
-        for (page, counter) in pages where code == 0 || code == page {
-            block.setCount(counter, 0)
-            units[unit].unwritten[counter.rawValue] = 0
-        }
-        if code == 0 || code == 0x19 {
-            block.activityReset &+= 1
-            for each in ControllerID.allCases { block.publish(StateBlock.Activity(), of: each) }
-            units[unit].activity = StateBlock.Activity()
-            units[unit].published = units[unit].activity
-            units[unit].resetSeen = block.activityReset
-        }
-        announce(.logParametersChanged, scope: 0, block, unit, except: Int(tasks[slot].nexus))
-        return .done
     }
 }

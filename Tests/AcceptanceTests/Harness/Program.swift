@@ -79,7 +79,8 @@ final class Program {
     private static let packages = [
         "iscsi-ls": "libiscsi-bin", "iscsi-inq": "libiscsi-bin", "iscsi-readcapacity16": "libiscsi-bin",
         "iscsi-test-cu": "libiscsi-bin", "qemu-img": "qemu-utils",
-        "qemu-io": "qemu-utils", "mkfs.ext4": "e2fsprogs",
+        "qemu-io": "qemu-utils", "mkfs.ext4": "e2fsprogs", "sg_inq": "sg3-utils",
+        "sg_vpd": "sg3-utils", "sg_logs": "sg3-utils", "sg_decode_sense": "sg3-utils",
     ]
 
     /// Path of a program; a missing one is a failure that says what to install.
