@@ -3,8 +3,8 @@ import Testing
 
 extension Acceptance {
     /// What Debian's sg3-utils and sdparm make of the bytes that the device server answers with. The bytes are those of
-    /// `fixtures/cdbs/answers.txt` and `fixtures/sense/sense.txt`, which the device server's tests hold it to; the texts
-    /// are in `fixtures/cdbs/decoded.txt`.
+    /// `fixtures/cdbs/answers.txt` and `fixtures/sense/sense.txt`, which the device server's tests hold it to; the
+    /// texts are in `fixtures/cdbs/decoded.txt`.
     @Suite struct Decoding {
         private static func fixture(_ path: String) throws -> String {
             try String(contentsOfFile: "\(Product.root)/fixtures/\(path)", encoding: .utf8)
@@ -46,8 +46,8 @@ extension Acceptance {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(atPath: folder) }
             var text = """
-                # What sg_inq, sg_vpd, sg_logs and sg_decode_sense (sg3-utils 1.46) and sdparm (1.12) read in the bytes of
-                # answers.txt and sense.txt.
+                # What sg_inq, sg_vpd, sg_logs, sg_decode_sense (sg3-utils 1.46) and sdparm (1.12) read in the bytes
+                # of answers.txt and sense.txt.
 
                 """
             let file = "\(folder)/answer.hex"
