@@ -18,6 +18,16 @@ extension StateBlock {
         nonmutating set { base.storeBytes(of: newValue, toByteOffset: 96, as: SIMD32<UInt8>.self) }
     }
 
+    /// A reset of the logical unit: mode parameters go back to their saved values (SPC-4 §6.9.1).
+    package func resetParameters() { currentMode = savedMode }
+
+    /// The unit loses power: as a reset, and what SET TIMESTAMP set is forgotten (SPC-4 §5.2).
+    package func cyclePowerOfParameters() {
+        resetParameters()
+        timestampOrigin = 0
+        timestampOffset = 0
+    }
+
     /// How a self-test ended (SPC-4 §7.3.17): SELF-TEST CODE in bits 7 to 5, SELF-TEST RESULTS in 3 to 0.
     package struct SelfTest: Equatable, Sendable {
         package var outcome: UInt8

@@ -94,6 +94,30 @@ import Testing
         #expect(world.command([0x12, 1, 0x86, 0, 255, 0], dataIn: 255).data[8] == 0)
     }
 
+    @Test(arguments: [(false, [0xDA, 0, 0, 0]), (true, [0xDE, 7, 0, 0])] as [(Bool, [UInt8])])
+    func functionsThatQueryAreReportedWhereTheTransportHasThem(_ canQuery: Bool, _ expected: [UInt8]) {
+        let world = World(canQuery: canQuery)
+        world.login()
+        #expect(world.command([0xA3, 0x0D, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0], dataIn: 16).data == expected)
+        #expect(world.command([0xA3, 0x0D, 0x80, 0, 0, 0, 0, 0, 0, 16, 0, 0], dataIn: 16).data.count == 16)
+    }
+
+    @Test func whatIsKeptForAUnitOutlivesItsReset() {
+        let world = World()
+        world.login()
+        let time: [UInt8] = [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]
+        #expect(world.command([0xA4, 0x0F, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0], out: time).status == .good)
+        #expect(world.command([0xA4, 6, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0], out: [7]).status == .good)
+        world.manage(.logicalUnitReset)
+        _ = world.command([0, 0, 0, 0, 0, 0])
+        let report: [UInt8] = [0xA3, 0x0F, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0]
+        #expect(world.command(report, dataIn: 12).data[2] == 2)
+        #expect(world.command([0xA3, 5, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0], dataIn: 8).data == [0, 0, 0, 1, 7])
+        world.recall()
+        world.state().cyclePowerOfParameters()
+        #expect(world.command(report, dataIn: 12).data[2] == 3 && world.state().information == [7])
+    }
+
     @Test func reportLUNsKnowsTheValuesForConglomerates() {
         let world = World(units: 2)
         world.login()

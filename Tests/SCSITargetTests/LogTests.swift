@@ -82,15 +82,25 @@ import Testing
         let world = World(controller: .b)
         world.login()
         _ = world.command(MediumAccessTests.cdb10(0x28, 0, 8), dataIn: 4096)
-        world.recall()
-        world.state().poll += 1
-        world.holdState = false
-        world.recall()
-        #expect(world.state().activity(of: .b).reads == 1 || world.requests.last == "wantState")
+        #expect(world.state().activity(of: .b).reads == 0)
+        // The partner takes the pointer, asks, and gives it back.
         world.state().poll += 1
         world.recall()
-        #expect(world.state().activity(of: .b).reads == 1)
+        #expect(world.state().activity(of: .b).reads == 1 && world.state().poll == 1)
+        // Nothing is left to be published, so the pointer stays away.
+        world.recall()
+        #expect(world.requests.last == "returnState")
         world.expectIdle()
+    }
+
+    @Test func aControllerGoesOnFromWhatItPublishedInAnEarlierLife() {
+        let world = World(controller: .b)
+        var earlier = StateBlock.Activity()
+        earlier.reads = 41
+        world.state().publish(earlier, of: .b)
+        world.login()
+        _ = world.command(MediumAccessTests.cdb10(0x28, 0, 8), dataIn: 4096)
+        #expect(Self.number(Self.sense(world, 0x19), 8, 8) == 42)
     }
 
     @Test func theSelfTestReadsBothEndsAndIsRemembered() {

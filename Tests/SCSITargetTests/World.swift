@@ -79,7 +79,7 @@ final class World {
     init(
         blocks: UInt64 = 1024, blockLength: UInt32 = 512, controllers: Int = 2, controller: ControllerID = .a,
         units: Int = 1, lunBase: UInt16 = 0, slots: Int = 32, serving: Bool = true,
-        profile: UnitProfile? = nil, managementURL: String? = nil
+        profile: UnitProfile? = nil, managementURL: String? = nil, canQuery: Bool = false
     ) {
         let raw = UnsafeMutableRawPointer.allocate(byteCount: (Self.frameCount + slots) * 4096, alignment: 4096)
         raw.initializeMemory(as: UInt8.self, repeating: 0xEE, count: (Self.frameCount + slots) * 4096)
@@ -102,6 +102,7 @@ final class World {
             product: "VIRTUAL DISK", revision: "0001", targets: ["iqn.2026-11.io.gemel:demo"], maxCommands: slots)
         configuration.maxNexuses = 8
         configuration.managementURL = managementURL
+        configuration.canQuery = canQuery
         // 2027-01-01, midnight.
         configuration.wallClockOffset = 1_798_761_600_000
         server = DeviceServer(configuration: configuration, frames: frames, lists: lists)

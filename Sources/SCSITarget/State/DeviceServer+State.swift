@@ -217,7 +217,7 @@ extension DeviceServer {
                 return
             }
             // A reset takes mode parameters back to their saved values (SPC-4 §6.9.1).
-            block.currentMode = block.savedMode
+            block.resetParameters()
             announce(.busDeviceResetFunctionOccurred, scope: 1, block, unit)
         }
     }
