@@ -18,7 +18,7 @@ extension StateBlock {
         nonmutating set { base.storeBytes(of: newValue, toByteOffset: 96, as: SIMD32<UInt8>.self) }
     }
 
-    /// A reset of the logical unit: mode parameters go back to their saved values (SPC-4 §6.9.1).
+    /// A reset of the logical unit: mode parameters go back to their saved values (SPC-4 §6.13.5).
     package func resetParameters() { currentMode = savedMode }
 
     /// The unit loses power: as a reset, and what SET TIMESTAMP set is forgotten (SPC-4 §5.2).

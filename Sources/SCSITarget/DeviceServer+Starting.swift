@@ -47,9 +47,11 @@ extension DeviceServer {
     /// Whether a row's command exists on a unit: some depend on the unit's profile.
     @inline(__always) func exists(_ row: Int, on unit: Int) -> Bool {
         let traits = commands[row].traits
+        let unit = units.pointer(unit)
+        // SPC-3 and SBC-2 know no referrals.
+        if unit.pointee.traits.contains(.legacy), commands[row].handler == .dataIn(.reportReferrals) { return false }
         if traits.isDisjoint(with: [.atomic, .thin]) { return true }
-        let profile = units.pointer(unit).pointee.profile
-        return traits.contains(.atomic) ? profile.atomicBytes > 0 : profile.thin
+        return traits.contains(.atomic) ? unit.pointee.profile.atomicBytes > 0 : unit.pointee.profile.thin
     }
 
     /// Sense data of an operation code or service action that is not in the table. READ (32) and its like exist with

@@ -87,6 +87,7 @@ import Testing
         let extended = world.command([0x12, 1, 0x86, 0, 255, 0], dataIn: 255).data
         #expect(Array(extended[4..<14]) == [0, 7, 1, 0, 0, 0, 0, 0, 0, 0])
         #expect(world.command([0x4D, 0, 0x59, 0, 0, 0, 0, 0, 255, 0], dataIn: 255).code == 0x2400)
+        #expect(world.command([0x9E, 0x13] + [UInt8](repeating: 0, count: 14)).code == 0x2000)
         world.expectIdle()
     }
 

@@ -58,6 +58,8 @@ import Testing
         world.login()
         _ = world.command(MediumAccessTests.cdb10(0x28, 0, 8), dataIn: 4096)
         _ = world.command(MediumAccessTests.cdb10(0x2A, 0, 16), out: [UInt8](repeating: 1, count: 8192))
+        // The statistics do not know READ (6).
+        _ = world.command([0x08, 0, 0, 0, 1, 0], dataIn: 512)
         // What the partner published.
         var other = StateBlock.Activity()
         other.reads = 100
@@ -87,9 +89,8 @@ import Testing
         world.state().poll += 1
         world.recall()
         #expect(world.state().activity(of: .b).reads == 1 && world.state().poll == 1)
-        // Nothing is left to be published, so the pointer stays away.
-        world.recall()
-        #expect(world.requests.last == "returnState")
+        // Nothing is left to be published, so nobody asks for the pointer again.
+        #expect(world.requests.last == "commitState")
         world.expectIdle()
     }
 
@@ -161,6 +162,8 @@ import Testing
         #expect(code([0x4D, 0, 0x42, 0, 0, 0, 7, 1, 0, 0]) == 0x2400)
         #expect(code([0x4D, 0, 0x40, 0, 0, 0, 1, 1, 0, 0]) == 0x2400)
         #expect(code([0x4D, 1, 0x42, 0, 0, 0, 0, 1, 0, 0]) == 0x2400)
+        let subpages = world.command([0x4D, 0, 0x42, 0xFF, 0, 0, 0, 1, 0, 0], dataIn: 512).data
+        #expect(subpages == [0x42, 0xFF, 0, 4, 2, 0, 2, 0xFF])
         let one = world.command([0x4D, 0, 0x42, 0, 0, 0, 4, 1, 0, 0], dataIn: 512).data
         #expect(one.count == 12 && one[5] == 6)
         #expect(world.command([0x4D, 0, 0xC2, 0, 0, 0, 0, 1, 0, 0], dataIn: 512).data.count == 20)

@@ -52,6 +52,8 @@ import Testing
         let long = world.command([0x5A, 0x10, 0x0A, 0xFF, 0, 0, 0, 1, 0, 0], dataIn: 256)
         #expect(long.data.count == 8 + 16 + 12 + 32 && long.data[1] == 66 && long.data[4] == 1 && long.data[7] == 16)
         #expect(world.command([0x1A, 0, 0xC8, 0, 255, 0], dataIn: 255).data[14] == 4)
+        #expect(world.command([0x1A, 0, 0x00, 0, 255, 0], dataIn: 255).data.count == 12)
+        #expect(world.command([0x1A, 0, 0x40, 0, 255, 0], dataIn: 255).code == 0x2400)
         #expect(world.command([0x1A, 0, 0x05, 0, 255, 0], dataIn: 255).code == 0x2400)
         #expect(world.command([0x1A, 0, 0x08, 1, 255, 0], dataIn: 255).code == 0x2400)
         #expect(world.command([0x1A, 0, 0x3F, 1, 255, 0], dataIn: 255).code == 0x2400)

@@ -62,11 +62,11 @@ extension ConformanceReport {
             .absent(.command, "7F/000B", "WRITE (32)", "SBC-3 5.40", type2),
             .absent(.command, "7F/000C", "WRITE AND VERIFY (32)", "SBC-3 5.44", type2),
             .absent(.command, "7F/000D", "WRITE SAME (32)", "SBC-3 5.47", type2),
-            .absent(.command, "83", "THIRD-PARTY COPY IN", "SPC-4 6.18", "there is no copy manager"),
-            .absent(.command, "84", "THIRD-PARTY COPY OUT", "SPC-4 6.19", "there is no copy manager"),
+            .absent(.command, "83", "THIRD-PARTY COPY IN", "SPC-4 6.24", "there is no copy manager"),
+            .absent(.command, "84", "THIRD-PARTY COPY OUT", "SPC-4 6.4", "there is no copy manager"),
             .absent(.vitalProductData, "8F", "Third-party Copy", "SPC-4 7.8.17", "there is no copy manager"),
             .absent(
-                .logPage, "19/01", "Group Statistics and Performance", "SPC-4 7.3.10",
+                .logPage, "19/01", "Group Statistics and Performance", "SPC-4 7.3.7",
                 "GROUP_SUP is zero: the grouping function is optional"),
         ]
     }

@@ -47,8 +47,8 @@ package enum ConformanceReport {
             let status = status { traits in forms.contains { $0.applies(traits) } } + fields
             rows.append(row(.modePage, code, "\(page.name)", "\(page.clause)", status))
         }
-        rows.append(row(.modePage, "3F", "all pages", "SPC-4 6.11.1", "yes"))
-        rows.append(row(.modePage, "3F/FF", "all pages and subpages", "SPC-4 6.11.1", "yes"))
+        rows.append(row(.modePage, "3F", "all pages", "SPC-4 6.13.1", "yes"))
+        rows.append(row(.modePage, "3F/FF", "all pages and subpages", "SPC-4 6.13.1", "yes"))
         return rows
     }
 

@@ -64,7 +64,8 @@ package enum VitalProductData {
         writer.put((data.grouping ? 0x10 : 0) | 0x07)
         // V_SUP.
         writer.put(0x01)
-        writer.put(0)
+        // LUICLR: the list of logical units never changes while one is used.
+        writer.put(data.isLegacy ? 0 : 0x01)
         // R_SUP.
         writer.put(data.referrals ? 0x10 : 0)
         writer.zeros(upTo: 13)
@@ -153,16 +154,19 @@ package struct ExtendedInquiryData: Sendable {
     package var grouping: Bool
     /// R_SUP.
     package var referrals: Bool
+    /// As SPC-3 has it.
+    package var isLegacy: Bool
     /// MAXIMUM SUPPORTED SENSE DATA LENGTH; 0: not reported.
     package var senseLength: UInt8
 
     /// For a unit with protection information of `protectionType` (0: none).
-    package init(protectionType: UInt8, grouping: Bool, referrals: Bool, senseLength: UInt8) {
+    package init(protectionType: UInt8, grouping: Bool, referrals: Bool, isLegacy: Bool) {
         let types: UInt8 = protectionType == 3 ? 0x20 : 0
         protection = types | Self.checks(protectionType)
         self.grouping = grouping
         self.referrals = referrals
-        self.senseLength = senseLength
+        self.isLegacy = isLegacy
+        senseLength = isLegacy ? 0 : UInt8(clamping: SenseData.maxBytes)
     }
 
     /// GRD_CHK, APP_CHK, REF_CHK of a type: type 3 has no reference tag of the block's own.

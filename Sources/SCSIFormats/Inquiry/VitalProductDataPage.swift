@@ -30,8 +30,8 @@ package enum VitalProductDataPage: UInt8, Sendable, CaseIterable {
     /// The standard's name, and where it describes the page.
     package var reference: (name: String, clause: String) {
         switch self {
-        case .supportedPages: ("Supported VPD Pages", "SPC-4 7.8.15")
-        case .unitSerialNumber: ("Unit Serial Number", "SPC-4 7.8.16")
+        case .supportedPages: ("Supported VPD Pages", "SPC-4 7.8.16")
+        case .unitSerialNumber: ("Unit Serial Number", "SPC-4 7.8.18")
         case .deviceIdentification: ("Device Identification", "SPC-4 7.8.6")
         case .managementAddresses: ("Management Network Addresses", "SPC-4 7.8.8")
         case .extendedInquiry: ("Extended INQUIRY Data", "SPC-4 7.8.7")

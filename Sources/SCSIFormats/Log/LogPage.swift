@@ -23,20 +23,20 @@ package struct LogPage: Sendable {
         LogPage(
             code: 0x00, subpage: 0xFF, name: "Supported Log Pages and Subpages", clause: "SPC-4 7.3.19",
             content: .supportedSubpages, isRecent: true),
-        LogPage(code: 0x02, subpage: 0, name: "Write Error Counters", clause: "SPC-4 7.3.6", content: .writeErrors),
-        LogPage(code: 0x03, subpage: 0, name: "Read Error Counters", clause: "SPC-4 7.3.6", content: .readErrors),
-        LogPage(code: 0x05, subpage: 0, name: "Verify Error Counters", clause: "SPC-4 7.3.6", content: .verifyErrors),
-        LogPage(code: 0x06, subpage: 0, name: "Non-Medium Error", clause: "SPC-4 7.3.13", content: .nonMediumErrors),
+        LogPage(code: 0x02, subpage: 0, name: "Write Error Counters", clause: "SPC-4 7.3.23", content: .writeErrors),
+        LogPage(code: 0x03, subpage: 0, name: "Read Error Counters", clause: "SPC-4 7.3.14", content: .readErrors),
+        LogPage(code: 0x05, subpage: 0, name: "Verify Error Counters", clause: "SPC-4 7.3.22", content: .verifyErrors),
+        LogPage(code: 0x06, subpage: 0, name: "Non-Medium Error", clause: "SPC-4 7.3.11", content: .nonMediumErrors),
         LogPage(code: 0x0D, subpage: 0, name: "Temperature", clause: "SPC-4 7.3.21", content: .temperature),
         LogPage(
-            code: 0x0E, subpage: 0, name: "Start-Stop Cycle Counter", clause: "SPC-4 7.3.20",
+            code: 0x0E, subpage: 0, name: "Start-Stop Cycle Counter", clause: "SPC-4 7.3.17",
             content: .startStopCycles),
-        LogPage(code: 0x10, subpage: 0, name: "Self-Test Results", clause: "SPC-4 7.3.17", content: .selfTests),
+        LogPage(code: 0x10, subpage: 0, name: "Self-Test Results", clause: "SPC-4 7.3.16", content: .selfTests),
         LogPage(code: 0x15, subpage: 0, name: "Background Scan", clause: "SBC-3 6.4.2", content: .backgroundScan),
         LogPage(
-            code: 0x19, subpage: 0, name: "General Statistics and Performance", clause: "SPC-4 7.3.8",
+            code: 0x19, subpage: 0, name: "General Statistics and Performance", clause: "SPC-4 7.3.6",
             content: .statistics, isRecent: true),
-        LogPage(code: 0x2F, subpage: 0, name: "Informational Exceptions", clause: "SPC-4 7.3.9", content: .exceptions),
+        LogPage(code: 0x2F, subpage: 0, name: "Informational Exceptions", clause: "SPC-4 7.3.8", content: .exceptions),
     ]
 
     /// Whether a unit has the page.
@@ -47,47 +47,73 @@ package struct LogPage: Sendable {
         all.filter { $0.applies(traits) && (code == nil || $0.code == code) }
     }
 
-    /// Appends the head: DS one (no parameter is saved on request), SPF.
+    /// A page of a unit by its codes; nil when there is none. Subpage FFh of each page code lists its subpages (SPC-4
+    /// §7.3.20).
+    package static func find(_ code: UInt8, _ subpage: UInt8, _ traits: UnitTraits) -> LogPage? {
+        let coded = pages(traits, code: code)
+        if let page = coded.first(where: { $0.subpage == subpage }) { return page }
+        guard subpage == 0xFF, !coded.isEmpty, !traits.contains(.legacy) else { return nil }
+        return LogPage(
+            code: code, subpage: 0xFF, name: "Supported Subpages", clause: "SPC-4 7.3.20",
+            content: .supportedSubpages, isRecent: true)
+    }
+
+    /// Appends the head: DS one (no parameter is saved on request) where there are parameters, SPF.
     package func writeHead(to writer: inout ParameterWriter) {
-        let saves: UInt8 = code == 0 ? 0 : 0x80
-        writer.put(saves | (subpage == 0 ? 0 : 0x40) | code)
+        let isList = content == .supportedPages || content == .supportedSubpages
+        writer.put((isList ? 0 : 0x80) | (subpage == 0 ? 0 : 0x40) | code)
         writer.put(subpage)
         writer.put(big16: 0)
     }
 
-    /// Appends what pages 00h and 00h/FFh list.
-    package static func writeList(_ pages: [LogPage], subpages: Bool, to writer: inout ParameterWriter) {
-        for page in pages where subpages || page.subpage == 0 {
+    /// Appends what a list of pages (00h), of pages and subpages (00h/FFh), or of a page's subpages has for a unit.
+    package func writeList(_ traits: UnitTraits, to writer: inout ParameterWriter) {
+        if content == .supportedPages {
+            for page in Self.pages(traits) where page.subpage == 0 { writer.put(page.code) }
+            return
+        }
+        for page in Self.pages(traits, code: code == 0 ? nil : code) where page.subpage == 0 {
             writer.put(page.code)
-            if subpages { writer.put(page.subpage) }
+            writer.put(0)
+            writer.put(page.code)
+            writer.put(0xFF)
         }
     }
 }
 
 /// A log parameter (SPC-4 §7.3.2.2).
 package struct LogParameter: Sendable {
+    /// FORMAT AND LINKING.
+    package enum Form: UInt8, Sendable {
+        /// Stops at its largest value.
+        case boundedCounter = 0
+        case unboundedCounter = 2
+        case binaryList = 3
+    }
     package var code: UInt16
-    /// FORMAT AND LINKING 00b: a bounded data counter, which has thresholds and defaults; else a binary list.
-    package var isCounter: Bool
+    package var form: Form
     package var value: [UInt8]
 
+    /// Counters have thresholds and defaults.
+    package var isCounter: Bool { form != .binaryList }
+
     /// A parameter with its bytes behind the head.
-    package init(code: UInt16, isCounter: Bool, value: [UInt8]) {
+    package init(code: UInt16, form: Form, value: [UInt8]) {
         self.code = code
-        self.isCounter = isCounter
+        self.form = form
         self.value = value
     }
 
-    /// A counter of `width` bytes.
+    /// A bounded counter of `width` bytes.
     package static func counter(_ code: UInt16, _ value: UInt64, width: Int) -> LogParameter {
         let clamped = width < 8 ? min(value, 1 << UInt64(width * 8) - 1) : value
         let bytes = (0..<width).map { UInt8(truncatingIfNeeded: clamped >> UInt64((width - 1 - $0) * 8)) }
-        return LogParameter(code: code, isCounter: true, value: bytes)
+        return LogParameter(code: code, form: .boundedCounter, value: bytes)
     }
 
     /// A list of bytes.
     package static func list(_ code: UInt16, _ value: [UInt8]) -> LogParameter {
-        LogParameter(code: code, isCounter: false, value: value)
+        LogParameter(code: code, form: .binaryList, value: value)
     }
 
     /// PC of LOG SENSE: which values.
@@ -96,7 +122,7 @@ package struct LogParameter: Sendable {
     /// Appends the parameter. TSD one: nothing is saved by itself; ETC zero: a counter's threshold is out of reach.
     package func write(_ control: Control, to writer: inout ParameterWriter) {
         writer.put(big16: code)
-        writer.put(isCounter ? 0x20 : 0x23)
+        writer.put(0x20 | form.rawValue)
         writer.put(UInt8(truncatingIfNeeded: value.count))
         for byte in value {
             switch control {

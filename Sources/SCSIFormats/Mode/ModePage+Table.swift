@@ -11,7 +11,7 @@ extension ModePage {
         ModePage(
             0x01, 0, "Read-Write Error Recovery", "SBC-3 6.5.8", length: 12, fields: [ModeField(7, 0x80, at: 0)],
             needs: .thin),
-        ModePage(0x02, 0, "Disconnect-Reconnect", "SPC-4 7.5.11", length: 16),
+        ModePage(0x02, 0, "Disconnect-Reconnect", "SPC-4 7.5.10", length: 16),
         ModePage(0x07, 0, "Verify Error Recovery", "SBC-3 6.5.9", length: 12),
         // WCE; DRA.
         ModePage(
@@ -30,18 +30,18 @@ extension ModePage {
         // TCMOS, SCSIP: the clock is this machine's until SET TIMESTAMP. IALUAE.
         ModePage(0x0A, 0x01, "Control Extension", "SPC-4 7.5.9", length: 32, [0x07], needs: .pair),
         // PROTOCOL IDENTIFIER 5h: iSCSI, which defines no parameters.
-        ModePage(0x18, 0, "Protocol-Specific Logical Unit", "SPC-4 7.5.14", length: 8, [0x05]),
-        ModePage(0x19, 0, "Protocol-Specific Port", "SPC-4 7.5.15", length: 8, [0x05]),
+        ModePage(0x18, 0, "Protocol-Specific Logical Unit", "SPC-4 7.5.15", length: 8, [0x05]),
+        ModePage(0x19, 0, "Protocol-Specific Port", "SPC-4 7.5.16", length: 8, [0x05]),
         ModePage(0x1A, 0, "Power Condition", "SPC-3 7.4.12", length: 12, needs: .legacy),
         ModePage(0x1A, 0, "Power Condition", "SPC-4 7.5.13", length: 40, excludes: .legacy),
         // DEXCPT and TEST; MRIE: not at all, as a unit attention, or on request. REPORT COUNT 1.
         ModePage(
-            0x1C, 0, "Informational Exceptions Control", "SPC-4 7.5.12", length: 12, [0, 0x06, 0, 0, 0, 0, 0, 0, 0, 1],
+            0x1C, 0, "Informational Exceptions Control", "SBC-3 6.5.6", length: 12, [0, 0x06, 0, 0, 0, 0, 0, 0, 0, 1],
             fields: [ModeField(2, 0x0C, at: 7), ModeField(3, 0x0F, at: 8, allowed: [0x00, 0x02, 0x06])],
             exclusive: (2, 0x0C)),
         // SITUA. Two soft thresholds, armed while available space decreases, and while used space increases.
         ModePage(
-            0x1C, 0x02, "Logical Block Provisioning", "SBC-3 6.5.6", length: 32,
+            0x1C, 0x02, "Logical Block Provisioning", "SBC-3 6.5.7", length: 32,
             [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x01, 0, 0, 0, 0, 0, 0, 0x01, 0x02],
             fields: [ModeField(4, 0x01, at: 9), ModeField(16, 0x80, at: 10)] + ModeField.bytes(20, 4, at: 11)
                 + [ModeField(24, 0x80, at: 15)] + ModeField.bytes(28, 4, at: 16),

@@ -1,4 +1,4 @@
-/// PC field of MODE SENSE (SPC-4 §6.11.1).
+/// PC field of MODE SENSE (SPC-4 §6.13.1).
 package enum ModePageControl: UInt8, Sendable { case current, changeable, standard, saved }
 
 /// The values of a unit's changeable mode parameters: for each changeable byte of a page the difference from its

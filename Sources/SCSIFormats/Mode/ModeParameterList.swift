@@ -1,6 +1,6 @@
 import Primitives
 
-/// The parameter list of MODE SELECT (SPC-4 §6.9, §7.5), checked against what the unit has: what it would change, or
+/// The parameter list of MODE SELECT (SPC-4 §6.11, §7.5), checked against what the unit has: what it would change, or
 /// why it is refused.
 package struct ModeParameterList: Equatable, Sendable {
     /// The values with the list applied to what was present.

@@ -61,7 +61,7 @@ package struct ControlParameters: Equatable, Sendable {
     }
 }
 
-/// What the Informational Exceptions Control mode page says (SPC-4 §7.5.12).
+/// What the Informational Exceptions Control mode page says (SBC-3 §6.5.6).
 package struct ExceptionControl: Equatable, Sendable {
     /// MRIE: how a failure prediction is reported.
     package enum Method: UInt8, Sendable {
@@ -72,6 +72,8 @@ package struct ExceptionControl: Equatable, Sendable {
     /// TEST: a false failure prediction is there.
     package var test = false
     package var method = Method.onRequest
+    /// The false failure prediction is reported: TEST, which MRIE 0h makes mean nothing.
+    package var isFailing: Bool { test && method != .none }
 
     /// What a unit starts with.
     package init() {}
@@ -83,7 +85,7 @@ package struct ExceptionControl: Equatable, Sendable {
     }
 }
 
-/// The thresholds of the Logical Block Provisioning mode page (SBC-3 §6.5.6), and LBPERE, which lets them be reported.
+/// The thresholds of the Logical Block Provisioning mode page (SBC-3 §6.5.7), and LBPERE, which lets them be reported.
 /// Counts are in threshold sets.
 package struct ProvisioningThresholds: Equatable, Sendable {
     /// LBPERE of the Read-Write Error Recovery page.

@@ -51,7 +51,7 @@ extension DeviceServer {
                 ExtendedInquiryData(
                     protectionType: profile.protectionType, grouping: false,
                     referrals: VitalProductDataPage.referrals.applies(traits),
-                    senseLength: traits.contains(.legacy) ? 0 : UInt8(clamping: SenseData.maxBytes)), to: &writer)
+                    isLegacy: traits.contains(.legacy)), to: &writer)
         case .modePagePolicy: VitalProductData.modePagePolicy(to: &writer)
         case .scsiPorts: VitalProductData.scsiPorts(ports(slot), to: &writer)
         case .blockLimits: blockLimits(unit).write(legacy: traits.contains(.legacy), to: &writer)

@@ -16,8 +16,7 @@ extension DeviceServer {
         switch page.content {
         case .supportedPages, .supportedSubpages:
             if pointer != 0 { return .invalidField(inCDB: 5) }
-            LogPage.writeList(
-                LogPage.pages(traits), subpages: page.content == .supportedSubpages, to: &writer)
+            page.writeList(traits, to: &writer)
         default:
             let control = LogParameter.Control(rawValue: cdb[2] >> 6) ?? .cumulative
             let parameters = logParameters(page.content, slot, unit)
@@ -29,7 +28,7 @@ extension DeviceServer {
     }
 
     static func logPage(_ cdb: CDB, _ traits: UnitTraits) -> LogPage? {
-        LogPage.pages(traits, code: cdb[2] & 0x3F).first { $0.subpage == cdb[3] }
+        LogPage.find(cdb[2] & 0x3F, cdb[3], traits)
     }
 
     static func noLogPage(_ cdb: CDB, _ traits: UnitTraits) -> SenseData {
@@ -47,13 +46,14 @@ extension DeviceServer {
         case .nonMediumErrors: [.counter(0x0000, count(.otherErrors, slot, unit), width: 4)]
         // A temperature that cannot be told.
         case .temperature: [.list(0x0000, [0, 0xFF]), .list(0x0001, [0, 0xFF])]
-        case .startStopCycles: [.counter(0x0004, UInt64(stateBlock(slot)?.startStopCycles ?? 0), width: 4)]
+        case .startStopCycles:
+            [.list(0x0004, LogParameter.counter(0, UInt64(stateBlock(slot)?.startStopCycles ?? 0), width: 4).value)]
         case .selfTests: selfTests(slot)
         case .backgroundScan: [.list(0x0000, backgroundScan)]
         case .statistics: statistics(slot, unit)
         case .exceptions:
             // ADDITIONAL SENSE CODE and qualifier; a temperature that cannot be told.
-            [.list(0x0000, units[unit].exceptions.test ? [0x5D, 0xFF, 0xFF] : [0, 0, 0xFF])]
+            [.list(0x0000, units[unit].exceptions.isFailing ? [0x5D, 0xFF, 0xFF] : [0, 0, 0xFF])]
         }
     }
 
@@ -97,8 +97,8 @@ extension DeviceServer {
             + [UInt8](repeating: 0, count: 8)
     }
 
-    /// General Access Statistics and Performance, in intervals of ten milliseconds; weights are one. The partner's part
-    /// is what it published last.
+    /// General Access Statistics and Performance, in intervals of ten milliseconds. There is no command priority, and
+    /// so no weight. The partner's part is what it published last.
     private func statistics(_ slot: Int, _ unit: Int) -> [LogParameter] {
         let mine = units[unit].activity
         let other = stateBlock(slot)?.activity(of: controller.partner) ?? StateBlock.Activity()
@@ -109,13 +109,15 @@ extension DeviceServer {
         let writeTime = (mine.writeTime &+ other.writeTime) / interval
         let numbers = [
             reads, writes, mine.blocksWritten &+ other.blocksWritten, mine.blocksRead &+ other.blocksRead, readTime,
-            writeTime, reads &+ writes, readTime &+ writeTime,
+            writeTime, 0, 0,
         ]
         let bytes = numbers.flatMap { LogParameter.counter(0, $0, width: 8).value }
         // IDLE TIME INTERVALS, of this controller. TIME INTERVAL DESCRIPTOR: EXPONENT 2, INTEGER 1.
         return [
-            .list(0x0001, bytes),
-            .list(0x0002, LogParameter.counter(0, units[unit].idleTime / interval, width: 8).value),
+            LogParameter(code: 0x0001, form: .unboundedCounter, value: bytes),
+            LogParameter(
+                code: 0x0002, form: .unboundedCounter,
+                value: LogParameter.counter(0, units[unit].idleTime / interval, width: 8).value),
             .list(0x0003, [0, 0, 0, 2, 0, 0, 0, 1]),
         ]
     }

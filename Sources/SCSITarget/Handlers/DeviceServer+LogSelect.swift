@@ -116,6 +116,7 @@ extension DeviceServer {
             for each in ControllerID.allCases { block.publish(StateBlock.Activity(), of: each) }
             units[unit].activity = StateBlock.Activity()
             units[unit].published = units[unit].activity
+            units[unit].idleTime = 0
             units[unit].resetSeen = block.activityReset
         }
         announce(.logParametersChanged, scope: 0, block, unit, except: Int(tasks[slot].nexus))

@@ -3,7 +3,7 @@ import Primitives
 import SAM
 import SCSIFormats
 
-// MODE SENSE and MODE SELECT (SPC-4 §6.9 to §6.12). Present and saved values are in the state block, so that both
+// MODE SENSE and MODE SELECT (SPC-4 §6.11 to §6.14). Present and saved values are in the state block, so that both
 // controllers and all nexuses see the same.
 
 extension DeviceServer {
@@ -23,18 +23,31 @@ extension DeviceServer {
         let (code, subpage) = (cdb[2] & 0x3F, cdb[3])
         guard let control = ModePageControl(rawValue: cdb[2] >> 6) else { return .invalidField(inCDB: 2, bit: 7) }
         let traits = units[unit].traits
+        // Page 00h stands for no page: header and block descriptor alone.
+        if code == 0, subpage == 0, control == .current {
+            writeModeData(slot, [], control, to: &writer)
+            return nil
+        }
         let coded = ModePage.all.filter { $0.applies(traits) && (code == 0x3F || $0.code == code) }
         guard !coded.isEmpty else { return .invalidField(inCDB: 2, bit: 5) }
         let pages = coded.filter { subpage == 0xFF || $0.subpage == subpage }
         guard !pages.isEmpty, code != 0x3F || subpage == 0 || subpage == 0xFF else { return .invalidField(inCDB: 3) }
+        writeModeData(slot, pages, control, to: &writer)
+        return nil
+    }
+
+    private func writeModeData(
+        _ slot: Int, _ pages: [ModePage], _ control: ModePageControl, to writer: inout ParameterWriter
+    ) {
+        let unit = Int(tasks[slot].unit)
+        let flags = tasks[slot].cdb[1]
         let long = commands[Int(tasks[slot].row)].length == 10
         ModeParameterData(
-            long: long, longDescriptor: long && cdb[1] & 0x10 != 0, withoutDescriptor: cdb[1] & 0x08 != 0,
+            long: long, longDescriptor: long && flags & 0x10 != 0, withoutDescriptor: flags & 0x08 != 0,
             blocks: units[unit].blocks, blockLength: units[unit].blockBytes,
             writeProtected: writeProtection(unit) != nil, control: control, current: units[unit].mode,
             saved: units[unit].savedMode
         ).write(pages, to: &writer)
-        return nil
     }
 
     /// PF zero would make the list vendor specific.

@@ -51,8 +51,11 @@ extension DeviceServer {
         guard takeRange(slot) else { return }
         counters.reads &+= 1
         let task = tasks.pointer(slot)
-        task.pointee.counted = .read
-        units.pointer(Int(task.pointee.unit)).pointee.activity.reads &+= 1
+        // The statistics do not know six-byte commands (SPC-4 §7.3.6.1).
+        if commands[Int(task.pointee.row)].length > 6 {
+            task.pointee.counted = .read
+            units.pointer(Int(task.pointee.unit)).pointee.activity.reads &+= 1
+        }
         task.pointee.total = task.pointee.span
         task.pointee.limit = min(task.pointee.span, task.pointee.dataInLength)
         if task.pointee.limit == 0 {
@@ -105,7 +108,9 @@ extension DeviceServer {
         task.pointee.phase = .sending
         counters.readBytes &+= UInt64(piece.count)
         let unit = units.pointer(Int(task.pointee.unit))
-        unit.pointee.activity.blocksRead &+= UInt64(piece.count) >> (9 &+ unit.pointee.blockShift)
+        if task.pointee.counted == .read {
+            unit.pointee.activity.blocksRead &+= UInt64(piece.count) >> (9 &+ unit.pointee.blockShift)
+        }
         letStateGo(slot)
         transport.append(
             .sendDataIn(

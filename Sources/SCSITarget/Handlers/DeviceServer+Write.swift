@@ -10,12 +10,21 @@ extension DeviceServer {
     mutating func startWrite(_ slot: Int) {
         guard takeRange(slot) else { return }
         counters.writes &+= 1
-        tasks[slot].counted = .write
-        units[Int(tasks[slot].unit)].activity.writes &+= 1
+        if countsAsWrite(slot) {
+            tasks[slot].counted = .write
+            units[Int(tasks[slot].unit)].activity.writes &+= 1
+        }
         let block = units[Int(tasks[slot].unit)].blockBytes
         tasks[slot].total = tasks[slot].span
         tasks[slot].limit = min(tasks[slot].span, tasks[slot].dataOutLength / block * block)
         writeNext(slot)
+    }
+
+    /// Whether the statistics count it (SPC-4 §7.3.6.1): WRITE and WRITE AND VERIFY of ten bytes and more.
+    private func countsAsWrite(_ slot: Int) -> Bool {
+        let row = Int(tasks[slot].row)
+        let isWrite = commands[row].handler == .medium(.write) || commands[row].handler == .medium(.writeAndVerify)
+        return isWrite && commands[row].length > 6
     }
 
     mutating func writeNext(_ slot: Int) {
@@ -27,8 +36,9 @@ extension DeviceServer {
         let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
         task.pointee.chunk = chunk
         task.pointee.phase = .preparing
-        blocks.append(.prepareWrite(
-            task.pointee.token, units.pointer(Int(task.pointee.unit)).pointee.index, chunk, scratch: false))
+        blocks.append(
+            .prepareWrite(
+                task.pointee.token, units.pointer(Int(task.pointee.unit)).pointee.index, chunk, scratch: false))
     }
 
     /// Fresh pages for the chunk: the host's data go there, and meanwhile the command relies on nothing.
@@ -77,8 +87,10 @@ extension DeviceServer {
     /// `commitWrite` succeeded.
     mutating func committed(_ slot: Int) {
         counters.writtenBytes &+= UInt64(tasks[slot].chunk.count) * 512
-        let unit = units.pointer(Int(tasks[slot].unit))
-        unit.pointee.activity.blocksWritten &+= UInt64(tasks[slot].chunk.count) >> unit.pointee.blockShift
+        if tasks[slot].counted == .write {
+            let unit = units.pointer(Int(tasks[slot].unit))
+            unit.pointee.activity.blocksWritten &+= UInt64(tasks[slot].chunk.count) >> unit.pointee.blockShift
+        }
         if commands[Int(tasks[slot].row)].handler == .medium(.writeAndVerify) {
             read(slot, tasks[slot].chunk, sequential: false)
         } else {

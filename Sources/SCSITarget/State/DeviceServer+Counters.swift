@@ -73,6 +73,7 @@ extension DeviceServer {
         } else if block.activityReset != units[unit].resetSeen {
             units[unit].activity = StateBlock.Activity()
             units[unit].published = units[unit].activity
+            units[unit].idleTime = 0
         }
         units[unit].resetSeen = block.activityReset
         if block.poll == units[unit].pollSeen { return }

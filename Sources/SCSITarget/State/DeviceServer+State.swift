@@ -216,7 +216,7 @@ extension DeviceServer {
                 announce(.commandsClearedByAnotherInitiator, scope: 1, block, unit)
                 return
             }
-            // A reset takes mode parameters back to their saved values (SPC-4 §6.9.1).
+            // A reset takes mode parameters back to their saved values (SPC-4 §6.13.5).
             block.resetParameters()
             announce(.busDeviceResetFunctionOccurred, scope: 1, block, unit)
         }
