@@ -34,7 +34,19 @@ extension Controller {
         }
         status.copiedBytes[CopyMethod.dma.name] = copy.dma.bytes
         status.copiedBytes[CopyMethod.messaging.name] = copy.messaging.bytes
+        for index in description.units.indices { addGroups(of: index, to: &status) }
         return status
+    }
+
+    /// The grouping function's counts, where there are any.
+    private func addGroups(of index: Int, to status: inout ControllerStatus) {
+        for group in UInt8(1)...31 {
+            let activity = server.activity(of: UnitIndex(UInt16(index)), group: group)
+            if activity.reads == 0, activity.writes == 0 { continue }
+            let name = "\(description.units[index].lun)/\(group)"
+            status.groupCommands[name] = activity.reads &+ activity.writes
+            status.groupBlocks[name] = activity.blocksRead &+ activity.blocksWritten
+        }
     }
 
     private func unitStatus(_ index: Int) -> ControllerStatus.UnitStatus {

@@ -23,6 +23,9 @@ package struct ControllerStatus: Codable, Sendable {
     package var messagesReceived: [String: UInt64] = [:]
     /// By copy method: pages and bytes that were copied to the partner.
     package var copiedBytes: [String: UInt64] = [:]
+    /// By LUN and group number (`0/3`): commands that READ and WRITE commands with it were, and logical blocks.
+    package var groupCommands: [String: UInt64] = [:]
+    package var groupBlocks: [String: UInt64] = [:]
 
     package init() {}
 

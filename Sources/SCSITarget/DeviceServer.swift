@@ -39,6 +39,7 @@ package struct DeviceServer: ~Copyable {
     var attentions: UnitAttentions
     var streams: ReadStreams
     var buffers: NexusBuffers
+    var groups: GroupStatistics
     /// Ordinal by LUN, and by unit index.
     var lunOrdinals: KeyIndex
     var unitOrdinals: KeyIndex
@@ -82,6 +83,7 @@ package struct DeviceServer: ~Copyable {
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)
         attentions = UnitAttentions(nexuses: configuration.maxNexuses, units: unitCount)
         buffers = NexusBuffers(nexuses: configuration.maxNexuses)
+        groups = GroupStatistics(units: unitCount)
         streams = ReadStreams(nexuses: configuration.maxNexuses, units: unitCount)
         lunOrdinals = KeyIndex(entries: unitCount)
         unitOrdinals = KeyIndex(entries: unitCount)

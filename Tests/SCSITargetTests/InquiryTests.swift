@@ -85,7 +85,7 @@ import Testing
         #expect(world.command([0x12, 1, 0xB0, 0, 255, 0], dataIn: 255).data.count == 16)
         #expect(world.command([0x12, 1, 0xB2, 0, 255, 0], dataIn: 255).code == 0x2400)
         let extended = world.command([0x12, 1, 0x86, 0, 255, 0], dataIn: 255).data
-        #expect(Array(extended[4..<14]) == [0, 7, 1, 0, 0, 0, 0, 0, 0, 0])
+        #expect(Array(extended[4..<14]) == [0, 0x17, 1, 0, 0, 0, 0, 0, 0, 0])
         #expect(world.command([0x4D, 0, 0x59, 0, 0, 0, 0, 0, 255, 0], dataIn: 255).code == 0x2400)
         #expect(world.command([0x9E, 0x13] + [UInt8](repeating: 0, count: 14)).code == 0x2000)
         world.expectIdle()
@@ -189,7 +189,7 @@ import Testing
         let rows = CommandTable.rows.filter { $0.traits.isDisjoint(with: [.atomic, .thin]) }
         #expect(all.data.count == 4 + 8 * rows.count)
         #expect(report(0x80).data.count == 4 + 20 * rows.count)
-        #expect(report(1, 0x28).data == [0, 3, 0, 10, 0x28, 0x18, 255, 255, 255, 255, 0, 255, 255, 0])
+        #expect(report(1, 0x28).data == [0, 3, 0, 10, 0x28, 0x18, 255, 255, 255, 255, 0x1F, 255, 255, 0])
         #expect(report(0x81, 0x28).data.count == 4 + 10 + 12 && report(0x81, 0x28).data[1] == 0x83)
         #expect(report(1, 0x02).data == [0, 1, 0, 0])
         #expect(report(1, 0x9E).code == 0x2400)

@@ -133,6 +133,32 @@ import Testing
         world.expectIdle()
     }
 
+    @Test func commandsAreCountedByTheirGroupNumber() {
+        let world = World(controllers: 1)
+        world.login()
+        func page(_ group: UInt8) -> [UInt8] {
+            world.command([0x4D, 0, 0x59, group, 0, 0, 0, 1, 0, 0], dataIn: 256).data
+        }
+        var read = MediumAccessTests.cdb10(0x28, 0, 8)
+        read[6] = 3
+        _ = world.command(read, dataIn: 4096)
+        var write = MediumAccessTests.cdb16(0x8A, 0, 16)
+        write[14] = 31
+        _ = world.command(write, out: [UInt8](repeating: 1, count: 8192))
+        #expect(page(3).count == 56 && Array(page(3)[0..<8]) == [0xD9, 3, 0, 52, 0, 1, 0x22, 48])
+        #expect(Self.number(page(3), 8, 8) == 1 && Self.number(page(3), 32, 8) == 8 && Self.number(page(3), 16, 8) == 0)
+        #expect(Self.number(page(31), 16, 8) == 1 && Self.number(page(31), 24, 8) == 16)
+        #expect(page(4)[8...].allSatisfy { $0 == 0 } && page(32).isEmpty)
+        #expect(world.server.activity(of: UnitIndex(0), group: 3).blocksRead == 8)
+        #expect(Self.reset(world, 0x19).status == .good && Self.number(page(3), 8, 8) == 0)
+        let pair = World()
+        pair.login()
+        #expect(pair.command([0x4D, 0, 0x59, 3, 0, 0, 0, 1, 0, 0], dataIn: 256).code == 0x2400)
+        #expect(pair.command(read, dataIn: 4096).status == .good)
+        #expect(pair.server.activity(of: UnitIndex(0), group: 3).reads == 1)
+        world.expectIdle()
+    }
+
     static let lists: [([UInt8], UInt16)] = [
         ([3, 0, 0, 8, 0, 6, 0, 4, 0, 0, 0, 0], 0), ([3, 0, 0, 0], 0), ([3, 0, 0], 0x1A00),
         ([3, 0, 0, 9, 0, 6, 0, 4, 0, 0, 0, 0], 0x1A00), ([4, 0, 0, 0], 0x2600), ([3, 1, 0, 0], 0x2600),

@@ -53,7 +53,7 @@ package enum ConformanceReport {
     }
 
     private static var logPages: [ConformanceRow] {
-        LogPage.all.map { page in
+        LogPage.all.filter { $0.subpage <= 1 || $0.subpage == 0xFF }.map { page in
             row(
                 .logPage, code(page.code, page.subpage), "\(page.name)", "\(page.clause)",
                 status { page.applies($0) })
@@ -63,7 +63,7 @@ package enum ConformanceReport {
     /// Which units have a page.
     private static func status(_ applies: (UnitTraits) -> Bool) -> String {
         let full: UnitTraits = [.pair, .thin, .managed]
-        guard applies(full) else { return "no" }
+        guard applies(full) else { return applies(full.subtracting(.pair)) ? "yes, not in a pair" : "no" }
         var conditions: [String] = []
         if !applies(full.subtracting(.pair)) { conditions.append("in a pair") }
         if !applies(full.subtracting(.thin)) { conditions.append("thin units") }

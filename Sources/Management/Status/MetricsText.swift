@@ -127,6 +127,12 @@ package enum MetricsText {
         Keyed(name: "gemel_copied_bytes_total", label: "method", help: "Bytes copied to the partner.") {
             $0.copiedBytes
         },
+        Keyed(
+            name: "gemel_group_commands_total", label: "group", help: "READ and WRITE commands by LUN and GROUP NUMBER."
+        ) { $0.groupCommands },
+        Keyed(
+            name: "gemel_group_blocks_total", label: "group", help: "Logical blocks by LUN and GROUP NUMBER."
+        ) { $0.groupBlocks },
     ]
 }
 

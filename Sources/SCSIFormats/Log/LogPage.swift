@@ -4,7 +4,7 @@ package struct LogPage: Sendable {
     /// What the page holds.
     package enum Content: UInt8, Sendable {
         case supportedPages, supportedSubpages, writeErrors, readErrors, verifyErrors, nonMediumErrors, temperature
-        case startStopCycles, selfTests, backgroundScan, statistics, exceptions
+        case startStopCycles, selfTests, backgroundScan, statistics, groupStatistics, exceptions
     }
     /// PAGE CODE and SUBPAGE CODE.
     package var code: UInt8
@@ -15,6 +15,8 @@ package struct LogPage: Sendable {
     package var content: Content
     /// It came with SPC-4: units of VERSION 05h do not have it.
     package var isRecent = false
+    /// Each controller of a pair would answer for itself only: units of pairs do not have it.
+    package var isOfOneController = false
 
     /// Every page, ascending by page and subpage code.
     package static let all: [LogPage] = [
@@ -36,11 +38,23 @@ package struct LogPage: Sendable {
         LogPage(
             code: 0x19, subpage: 0, name: "General Statistics and Performance", clause: "SPC-4 7.3.6",
             content: .statistics, isRecent: true),
+    ] + groups + [
         LogPage(code: 0x2F, subpage: 0, name: "Informational Exceptions", clause: "SPC-4 7.3.8", content: .exceptions),
     ]
 
+    /// Statistics of groups 1 to 31, a subpage each.
+    private static var groups: [LogPage] {
+        (1...31).map {
+            LogPage(
+                code: 0x19, subpage: $0, name: "Group Statistics and Performance", clause: "SPC-4 7.3.7",
+                content: .groupStatistics, isRecent: true, isOfOneController: true)
+        }
+    }
+
     /// Whether a unit has the page.
-    package func applies(_ traits: UnitTraits) -> Bool { !isRecent || !traits.contains(.legacy) }
+    package func applies(_ traits: UnitTraits) -> Bool {
+        !(isRecent && traits.contains(.legacy)) && !(isOfOneController && traits.contains(.pair))
+    }
 
     /// The pages of a unit with a page code; nil for all.
     package static func pages(_ traits: UnitTraits, code: UInt8? = nil) -> [LogPage] {
@@ -72,9 +86,11 @@ package struct LogPage: Sendable {
             for page in Self.pages(traits) where page.subpage == 0 { writer.put(page.code) }
             return
         }
-        for page in Self.pages(traits, code: code == 0 ? nil : code) where page.subpage == 0 {
+        let listed = Self.pages(traits, code: code == 0 ? nil : code).filter { $0.subpage != 0xFF }
+        for (index, page) in listed.enumerated() {
             writer.put(page.code)
-            writer.put(0)
+            writer.put(page.subpage)
+            if index + 1 < listed.count, listed[index + 1].code == page.code { continue }
             writer.put(page.code)
             writer.put(0xFF)
         }

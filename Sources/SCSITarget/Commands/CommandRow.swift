@@ -182,6 +182,16 @@ package struct CommandRow: Sendable {
         }
     }
 
+    /// GROUP NUMBER of a medium access command; 0 is no group.
+    @inline(__always) func group(_ cdb: CDB) -> UInt8 {
+        switch length {
+        case 10, 32: cdb[6] & 0x1F
+        case 12: cdb[10] & 0x1F
+        case 16: cdb[14] & 0x1F
+        default: 0
+        }
+    }
+
     /// What REPORT SUPPORTED OPERATION CODES says of it.
     package var supported: SupportedOperationCode {
         SupportedOperationCode(

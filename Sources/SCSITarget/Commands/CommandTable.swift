@@ -3,7 +3,7 @@ import SAM
 /// The commands, one row each, ascending by operation code and service action: the one place where a command is
 /// described. A copy stands in `fixtures/tables/commands.txt`.
 ///
-/// Usage data: FF and parts of it are bits that are evaluated. What is not supported (NACA, GROUP NUMBER) is zero.
+/// Usage data: FF and parts of it are bits that are evaluated. What is not supported (NACA) is zero.
 package struct CommandTable: ~Copyable {
     /// Every row, ascending; the files beside this one have them by family.
     package static var rows: [CommandRow] {

@@ -49,7 +49,7 @@ extension DeviceServer {
         case .extendedInquiry:
             VitalProductData.extendedInquiry(
                 ExtendedInquiryData(
-                    protectionType: profile.protectionType, grouping: false,
+                    protectionType: profile.protectionType, grouping: true,
                     referrals: VitalProductDataPage.referrals.applies(traits),
                     isLegacy: traits.contains(.legacy)), to: &writer)
         case .modePagePolicy: VitalProductData.modePagePolicy(to: &writer)

@@ -19,7 +19,7 @@ extension DeviceServer {
             page.writeList(traits, to: &writer)
         default:
             let control = LogParameter.Control(rawValue: cdb[2] >> 6) ?? .cumulative
-            let parameters = logParameters(page.content, slot, unit)
+            let parameters = logParameters(page, slot, unit)
             if let last = parameters.last, pointer > last.code { return .invalidField(inCDB: 5) }
             for parameter in parameters where parameter.code >= pointer { parameter.write(control, to: &writer) }
         }
@@ -37,8 +37,8 @@ extension DeviceServer {
     }
 
     /// The parameters of a page, ascending.
-    func logParameters(_ content: LogPage.Content, _ slot: Int, _ unit: Int) -> [LogParameter] {
-        switch content {
+    func logParameters(_ page: LogPage, _ slot: Int, _ unit: Int) -> [LogParameter] {
+        switch page.content {
         case .supportedPages, .supportedSubpages: []
         case .writeErrors: errors(.writeErrors, slot, unit)
         case .readErrors: errors(.readErrors, slot, unit)
@@ -51,6 +51,7 @@ extension DeviceServer {
         case .selfTests: selfTests(slot)
         case .backgroundScan: [.list(0x0000, backgroundScan)]
         case .statistics: statistics(slot, unit)
+        case .groupStatistics: groupStatistics(page.subpage, unit)
         case .exceptions:
             // ADDITIONAL SENSE CODE and qualifier; a temperature that cannot be told.
             [.list(0x0000, units[unit].exceptions.isFailing ? [0x5D, 0xFF, 0xFF] : [0, 0, 0xFF])]
@@ -104,7 +105,7 @@ extension DeviceServer {
         let other = stateBlock(slot)?.activity(of: controller.partner) ?? StateBlock.Activity()
         let reads = mine.reads &+ other.reads
         let writes = mine.writes &+ other.writes
-        let interval: UInt64 = 10_000_000
+        let interval = Self.statisticsInterval
         let readTime = (mine.readTime &+ other.readTime) / interval
         let writeTime = (mine.writeTime &+ other.writeTime) / interval
         let numbers = [
@@ -120,5 +121,19 @@ extension DeviceServer {
                 value: LogParameter.counter(0, units[unit].idleTime / interval, width: 8).value),
             .list(0x0003, [0, 0, 0, 2, 0, 0, 0, 1]),
         ]
+    }
+
+    /// Nanoseconds in an interval of the statistics.
+    private static var statisticsInterval: UInt64 { 10_000_000 }
+
+    /// Group n Statistics and Performance, of the one controller that there is.
+    private func groupStatistics(_ group: UInt8, _ unit: Int) -> [LogParameter] {
+        let activity = groups[unit, group]
+        let numbers = [
+            activity.reads, activity.writes, activity.blocksWritten, activity.blocksRead,
+            activity.readTime / Self.statisticsInterval, activity.writeTime / Self.statisticsInterval,
+        ]
+        let bytes = numbers.flatMap { LogParameter.counter(0, $0, width: 8).value }
+        return [LogParameter(code: 0x0001, form: .unboundedCounter, value: bytes)]
     }
 }

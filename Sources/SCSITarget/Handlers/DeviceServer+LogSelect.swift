@@ -87,7 +87,7 @@ extension DeviceServer {
         guard let page = pages.first(where: { $0.subpage == list.byte(start + 1) }) else {
             return .invalidField(inList: start + (pages.isEmpty ? 0 : 1))
         }
-        let counters = logParameters(page.content, slot, unit).filter { $0.isCounter && LogResets.page(code) != [] }
+        let counters = logParameters(page, slot, unit).filter { $0.isCounter && LogResets.page(code) != [] }
         let end = start + 4 + Int(list.big16(start + 2))
         var at = start + 4
         while at < end {
@@ -117,6 +117,7 @@ extension DeviceServer {
             units[unit].activity = StateBlock.Activity()
             units[unit].published = units[unit].activity
             units[unit].idleTime = 0
+            groups.clear(unit: unit)
             units[unit].resetSeen = block.activityReset
         }
         announce(.logParametersChanged, scope: 0, block, unit, except: Int(tasks[slot].nexus))

@@ -52,10 +52,7 @@ extension DeviceServer {
         counters.reads &+= 1
         let task = tasks.pointer(slot)
         // The statistics do not know six-byte commands (SPC-4 §7.3.6.1).
-        if commands[Int(task.pointee.row)].length > 6 {
-            task.pointee.counted = .read
-            units.pointer(Int(task.pointee.unit)).pointee.activity.reads &+= 1
-        }
+        if commands[Int(task.pointee.row)].length > 6 { countStart(slot, as: .read) }
         task.pointee.total = task.pointee.span
         task.pointee.limit = min(task.pointee.span, task.pointee.dataInLength)
         if task.pointee.limit == 0 {
@@ -109,7 +106,7 @@ extension DeviceServer {
         counters.readBytes &+= UInt64(piece.count)
         let unit = units.pointer(Int(task.pointee.unit))
         if task.pointee.counted == .read {
-            unit.pointee.activity.blocksRead &+= UInt64(piece.count) >> (9 &+ unit.pointee.blockShift)
+            countBlocks(slot, UInt64(piece.count) >> (9 &+ unit.pointee.blockShift))
         }
         letStateGo(slot)
         transport.append(

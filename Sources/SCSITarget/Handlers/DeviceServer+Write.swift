@@ -10,10 +10,7 @@ extension DeviceServer {
     mutating func startWrite(_ slot: Int) {
         guard takeRange(slot) else { return }
         counters.writes &+= 1
-        if countsAsWrite(slot) {
-            tasks[slot].counted = .write
-            units[Int(tasks[slot].unit)].activity.writes &+= 1
-        }
+        if countsAsWrite(slot) { countStart(slot, as: .write) }
         let block = units[Int(tasks[slot].unit)].blockBytes
         tasks[slot].total = tasks[slot].span
         tasks[slot].limit = min(tasks[slot].span, tasks[slot].dataOutLength / block * block)
@@ -88,8 +85,8 @@ extension DeviceServer {
     mutating func committed(_ slot: Int) {
         counters.writtenBytes &+= UInt64(tasks[slot].chunk.count) * 512
         if tasks[slot].counted == .write {
-            let unit = units.pointer(Int(tasks[slot].unit))
-            unit.pointee.activity.blocksWritten &+= UInt64(tasks[slot].chunk.count) >> unit.pointee.blockShift
+            let shift = units.pointer(Int(tasks[slot].unit)).pointee.blockShift
+            countBlocks(slot, UInt64(tasks[slot].chunk.count) >> shift)
         }
         if commands[Int(tasks[slot].row)].handler == .medium(.writeAndVerify) {
             read(slot, tasks[slot].chunk, sequential: false)

@@ -74,6 +74,7 @@ extension DeviceServer {
             units[unit].activity = StateBlock.Activity()
             units[unit].published = units[unit].activity
             units[unit].idleTime = 0
+            groups.clear(unit: unit)
         }
         units[unit].resetSeen = block.activityReset
         if block.poll == units[unit].pollSeen { return }
@@ -83,15 +84,52 @@ extension DeviceServer {
         add(StateChange(kind: .counters), to: unit)
     }
 
-    /// A READ or WRITE command ends.
+    /// A command starts that the statistics know.
+    @inline(__always) mutating func countStart(_ slot: Int, as kind: CountedAs) {
+        let task = tasks.pointer(slot)
+        let unit = Int(task.pointee.unit)
+        task.pointee.counted = kind
+        task.pointee.group = commands[Int(task.pointee.row)].group(task.pointee.cdb)
+        units.pointer(unit).pointee.activity.countStart(kind)
+        if task.pointee.group != 0 { groups[unit, task.pointee.group].countStart(kind) }
+    }
+
+    /// Blocks of such a command went by.
+    @inline(__always) mutating func countBlocks(_ slot: Int, _ blocks: UInt64) {
+        let task = tasks.pointer(slot)
+        let unit = Int(task.pointee.unit)
+        units.pointer(unit).pointee.activity.count(blocks, task.pointee.counted)
+        if task.pointee.group != 0 { groups[unit, task.pointee.group].count(blocks, task.pointee.counted) }
+    }
+
+    /// Such a command ends.
     @inline(__always) mutating func countTime(_ slot: Int) {
         let task = tasks.pointer(slot)
-        let unit = units.pointer(Int(task.pointee.unit))
+        let unit = Int(task.pointee.unit)
         let time = (now - task.pointee.began).nanoseconds
-        if task.pointee.counted == .read {
-            unit.pointee.activity.readTime &+= time
-        } else {
-            unit.pointee.activity.writeTime &+= time
+        units.pointer(unit).pointee.activity.count(time: time, task.pointee.counted)
+        if task.pointee.group != 0 { groups[unit, task.pointee.group].count(time: time, task.pointee.counted) }
+    }
+
+    /// What this controller did for a unit with group number `group`, 1 to 31: for status and metrics.
+    package func activity(of unit: UnitIndex, group: UInt8) -> StateBlock.Activity {
+        guard let ordinal = unitOrdinals[UInt64(unit.raw)], group >= 1, group <= GroupStatistics.count else {
+            return StateBlock.Activity()
         }
+        return groups[Int(ordinal), group]
+    }
+}
+
+extension StateBlock.Activity {
+    fileprivate mutating func countStart(_ kind: CountedAs) {
+        if kind == .read { reads &+= 1 } else { writes &+= 1 }
+    }
+
+    fileprivate mutating func count(_ blocks: UInt64, _ kind: CountedAs) {
+        if kind == .read { blocksRead &+= blocks } else { blocksWritten &+= blocks }
+    }
+
+    fileprivate mutating func count(time: UInt64, _ kind: CountedAs) {
+        if kind == .read { readTime &+= time } else { writeTime &+= time }
     }
 }

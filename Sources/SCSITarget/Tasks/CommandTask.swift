@@ -121,6 +121,8 @@ struct CommandTask {
     /// When it started, and as what its time is counted.
     var began = Instant.zero
     var counted = CountedAs.none
+    /// GROUP NUMBER of what is counted.
+    var group: UInt8 = 0
     /// What its change of the state block came to.
     var verdict = ChangeVerdict.done
 
