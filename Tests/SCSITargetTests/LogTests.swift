@@ -70,7 +70,7 @@ import Testing
         let data = Self.sense(world, 0x19)
         #expect(Self.number(data, 8, 8) == 101 && Self.number(data, 16, 8) == 1)
         #expect(Self.number(data, 24, 8) == 16 && Self.number(data, 32, 8) == 1 << 40 + 8)
-        #expect(Self.number(data, 40, 8) == 300)
+        #expect(Self.number(data, 40, 8) == 3)
         // The partner is asked, and own numbers are published.
         #expect(world.state().poll == 1 && world.state().activity(of: .a).blocksWritten == 16)
         _ = Self.sense(world, 0x19)

@@ -98,33 +98,33 @@ extension DeviceServer {
             + [UInt8](repeating: 0, count: 8)
     }
 
-    /// General Access Statistics and Performance, in intervals of ten milliseconds. There is no command priority, and
-    /// so no weight. The partner's part is what it published last.
+    /// General Access Statistics and Performance, in seconds, so that both ports say the same. There is no command
+    /// priority, and so no weight. The partner's part is what it published last.
     private func statistics(_ slot: Int, _ unit: Int) -> [LogParameter] {
         let mine = units[unit].activity
         let other = stateBlock(slot)?.activity(of: controller.partner) ?? StateBlock.Activity()
         let reads = mine.reads &+ other.reads
         let writes = mine.writes &+ other.writes
         let interval = Self.statisticsInterval
-        let readTime = (mine.readTime &+ other.readTime) / interval
-        let writeTime = (mine.writeTime &+ other.writeTime) / interval
+        let readTime = mine.readTime / interval &+ other.readTime / interval
+        let writeTime = mine.writeTime / interval &+ other.writeTime / interval
         let numbers = [
             reads, writes, mine.blocksWritten &+ other.blocksWritten, mine.blocksRead &+ other.blocksRead, readTime,
             writeTime, 0, 0,
         ]
         let bytes = numbers.flatMap { LogParameter.counter(0, $0, width: 8).value }
-        // IDLE TIME INTERVALS, of this controller. TIME INTERVAL DESCRIPTOR: EXPONENT 2, INTEGER 1.
+        // IDLE TIME INTERVALS, of this controller. TIME INTERVAL DESCRIPTOR: EXPONENT 0, INTEGER 1.
         return [
             LogParameter(code: 0x0001, form: .unboundedCounter, value: bytes),
             LogParameter(
                 code: 0x0002, form: .unboundedCounter,
                 value: LogParameter.counter(0, units[unit].idleTime / interval, width: 8).value),
-            .list(0x0003, [0, 0, 0, 2, 0, 0, 0, 1]),
+            .list(0x0003, [0, 0, 0, 0, 0, 0, 0, 1]),
         ]
     }
 
     /// Nanoseconds in an interval of the statistics.
-    private static var statisticsInterval: UInt64 { 10_000_000 }
+    private static var statisticsInterval: UInt64 { 1_000_000_000 }
 
     /// Group n Statistics and Performance, of the one controller that there is.
     private func groupStatistics(_ group: UInt8, _ unit: Int) -> [LogParameter] {
