@@ -58,7 +58,6 @@ struct Assembly {
         description.pair = pair.times
         description.pair.witnessFile = Self.absolute(pair.witness ?? "witness", in: folder)
         description.pair.secretFile = Self.absolute(pair.secret ?? "secret", in: folder)
-        description.managementURL = management.map { "http://\($0)/" }
         let given = devices.items.filter { if case .stateFolder = $0.place { false } else { true } }.map(\.name)
         return Configuration(
             description: description, stateFolder: folder, management: management, givenDevices: Set(given))

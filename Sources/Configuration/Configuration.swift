@@ -13,6 +13,17 @@ package struct Configuration: Sendable {
     /// Devices whose path the user gave: they must exist. The others are made in the state folder.
     package var givenDevices: Set<String>
 
+    /// The array is told where its management is: VPD page 85h says so.
+    init(
+        description: ArrayDescription, stateFolder: String, management: NetworkAddress?, givenDevices: Set<String>
+    ) {
+        self.description = description
+        self.description.managementURL = management.map { "http://\($0)/" }
+        self.stateFolder = stateFolder
+        self.management = management
+        self.givenDevices = givenDevices
+    }
+
     /// What a file can mean depends on who reads it and where; tests give their own.
     package struct Surroundings: Sendable {
         package var isRoot: Bool

@@ -19,6 +19,7 @@ extension ConformanceReport {
         ("modeSelectChangesTheStateBlockAndTellsTheOthers", "15"),
         ("modeSenseReportsPagesUnderEachPageControl", "1A 5A"),
         ("writeSameRepeatsItsBlock", "41 93"), ("compareAndWriteWritesWhatItsEqualCompareDataAllow", "89"),
+        ("whatIsUnmappedReadsAsZerosAndNothingElse", "42"), ("statusTellsRunsFromTheAddressOn", "9E/12"),
         ("orWriteKeepsTheBitsThatWereThere", "8B"), ("writeAtomicExistsOnUnitsThatHaveIt", "9C"),
         ("wrongFieldsAreRefused", "1C 37 B7"),
         ("theSelfTestReadsBothEndsAndIsRemembered", "1D"), ("writeAndVerifyWritesThenReadsBack", "2E 8E AE"),

@@ -24,9 +24,16 @@ package enum ConformanceReport {
             let action = command.serviceAction.map { "/" + hex(UInt64($0), command.isVariableLength ? 4 : 2) } ?? ""
             return row(
                 .command, hex(UInt64(command.opcode), 2) + action, "\(command.name)", "\(command.clause)",
-                command.traits.contains(.pair)
-                    ? "yes, in a pair" : command.traits.contains(.atomic) ? "yes, units with atomic writes" : "yes")
+                Self.status(command.traits))
         }
+    }
+
+    /// Which units have a command.
+    private static func status(_ traits: CommandTraits) -> String {
+        let conditions: [(CommandTraits, String)] = [
+            (.pair, "in a pair"), (.atomic, "units with atomic writes"), (.thin, "thin units"),
+        ]
+        return (["yes"] + conditions.filter { traits.contains($0.0) }.map(\.1)).joined(separator: ", ")
     }
 
     private static var vitalProductData: [ConformanceRow] {

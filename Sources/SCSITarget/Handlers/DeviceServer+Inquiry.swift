@@ -57,7 +57,11 @@ extension DeviceServer {
         case .blockLimits: blockLimits(unit).write(legacy: traits.contains(.legacy), to: &writer)
         case .blockDeviceCharacteristics: VitalProductData.blockDeviceCharacteristics(to: &writer)
         case .logicalBlockProvisioning:
-            VitalProductData.logicalBlockProvisioning(ProvisioningData(thin: profile.thin), to: &writer)
+            // WRITE SAME has UNMAP in both forms.
+            var provisioning = ProvisioningData(thin: profile.thin)
+            provisioning.unmap = profile.thin
+            provisioning.writeSame = profile.thin
+            VitalProductData.logicalBlockProvisioning(provisioning, to: &writer)
         case .referrals: VitalProductData.referrals(to: &writer)
         case .supportedBlockLengths:
             VitalProductData.supportedBlockLengths(
@@ -75,7 +79,17 @@ extension DeviceServer {
             optimalTransfer: UInt32(DeviceServerLimits.optimalBytes / block), maximumPrefetch: maximum)
         limits.compareAndWrite = UInt8(clamping: compareAndWriteBlocks(unit))
         limits.writeSameBlocks = writeSameBlocks(unit)
+        if units[unit].profile.thin {
+            limits.unmapBlocks = UInt32(clamping: unmapBlocks(unit))
+            limits.unmapDescriptors = UInt32(DeviceServerLimits.unmapDescriptors)
+            limits.unmapGranularity = UInt32(PageSize.bytes / block)
+            limits.unmapAlignment = 0
+        }
         limits.atomicBlocks = atomicBlocks(unit)
+        if limits.atomicBlocks > 0 {
+            limits.atomicAlignment = UInt32(PageSize.bytes / block)
+            limits.atomicGranularity = limits.atomicAlignment
+        }
         return limits
     }
 
