@@ -29,7 +29,7 @@ final class DeviceBench {
         configuration.maxTaskManagement = 8
         server = DeviceServer(configuration: configuration, frames: memory.frames, lists: memory.lists)
         if descriptorSense {
-            for unit in 0..<Self.units { memory.state(unit).modeFlags |= 8 }
+            for unit in 0..<Self.units { memory.state(unit).currentMode[3] |= 4 }
         }
         serve(true, paired: true)
     }
