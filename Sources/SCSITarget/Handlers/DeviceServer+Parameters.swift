@@ -83,7 +83,7 @@ extension DeviceServer {
         guard let selection = LogicalUnitList.Selection(rawValue: tasks[slot].cdb[2]) else {
             return .invalidField(inCDB: 2)
         }
-        LogicalUnitList.write(identity.luns, selection, to: &writer)
+        LogicalUnitList.write(views.luns(nexusViews[Int(tasks[slot].nexus)]), selection, to: &writer)
         return nil
     }
 
@@ -115,7 +115,7 @@ extension DeviceServer {
         let data = ModeParameterData(
             long: long, longDescriptor: long && cdb[1] & 0x10 != 0, withoutDescriptor: cdb[1] & 0x08 != 0,
             blocks: units[unit].blocks, blockLength: units[unit].blockBytes,
-            writeProtected: writeProtection(unit) != nil, control: control, flags: units[unit].flags)
+            writeProtected: writeProtection(slot) != nil, control: control, flags: units[unit].flags)
         data.write(to: &writer) { code == 0x3F || $0 == code }
         return nil
     }
