@@ -13,6 +13,10 @@ package struct ArrayDescription: Sendable {
     package var devices: [DeviceDescription]
     package var units: [UnitDescription]
     package var targets: [TargetDescription]
+    /// Who may discover targets.
+    package var discovery = [AccessDescription()]
+    package var credentials: [CredentialDescription] = []
+    package var limits = TransportLimits()
 
     package init(
         name: String, pairID: UInt64, controllers: [ControllerDescription], devices: [DeviceDescription],
@@ -126,5 +130,7 @@ package struct UnitDescription: Sendable {
 /// A target: one iSCSI name, the same on both controllers, with one portal group a controller (tag 1 for a, 2 for b).
 package struct TargetDescription: Sendable {
     package var name: String
+    /// Who may log in; never empty.
+    package var access = [AccessDescription()]
     package init(name: String) { self.name = name }
 }

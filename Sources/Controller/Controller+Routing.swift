@@ -59,7 +59,10 @@ extension Controller {
         case .partnerMemory(let base, let layout): pair.handle(.partnerMemory(base, layout), at: now)
         case .authenticated(let token, let digest): pair.handle(.authenticated(token: token, digest: digest), at: now)
         case .random(let token, let bytes): pair.handle(.random(token: token, bytes), at: now)
+        case .loginChallenge(let token, let bytes): iscsi.challengeDrawn(token: token, bytes, at: now)
+        case .loginDigest(let token, let digest): iscsi.digestMade(token: token, digest, at: now)
         case .moveHome(let unit, let to): moveHome(unit, to: to, at: now)
+        case .maintenance(let isOn): isInMaintenance = isOn
         case .stop: stop(at: now)
         case .tick: tick(at: now)
         }
@@ -246,6 +249,8 @@ extension Controller {
         case .transmit(let stream): effects.append(.transmit(stream))
         case .resumeReceive(let stream): effects.append(.resumeReceive(stream))
         case .close(let stream): effects.append(.close(stream))
+        case .challenge(let token): effects.append(.loginChallenge(token: token))
+        case .digest(let token, let request): effects.append(.loginDigest(token: token, request))
         case .sessionOpened(_, let nexus): if let nexus { log(.sessionOpened, UInt64(nexus.raw)) }
         case .sessionClosed(let nexus): log(.sessionClosed, UInt64(nexus.raw))
         case .loginRefused(let stream, let status): log(.loginRefused, UInt64(stream.raw), UInt64(status))

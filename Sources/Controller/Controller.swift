@@ -42,6 +42,7 @@ package struct Controller: ~Copyable {
     var labels: LabelRound
     var failback: Failback
     var isStopping = false
+    var isInMaintenance = false
     /// The partner's life that the open window belongs to; nil while there is no window.
     var windowIncarnation: UInt64?
 
@@ -97,6 +98,8 @@ package struct Controller: ~Copyable {
         memory.settle(at: now)
         let isRedundant = pair.condition.paired && pair.condition.serving && !isStopping
         if failback.isDue(at: now, isRedundant: isRedundant) { moveUnitsBack(at: now) }
+        let sendsAway = isInMaintenance && isRedundant
+        if sendsAway != iscsi.isRedirecting { iscsi.redirectLogins(toGroup: sendsAway ? id.partner.targetPortGroup : nil) }
         drain(at: now)
         pair.lamport = memory.lamport
         pair.settle(at: now)

@@ -46,9 +46,16 @@ package enum ControllerEvent {
     case authenticated(token: UInt32, digest: InlineArray<32, UInt8>)
     case random(token: UInt32, InlineArray<32, UInt8>)
 
+    // Cryptography of logins: answers to the effects of these names; nil when it cannot be had.
+    case loginChallenge(token: UInt32, InlineArray<32, UInt8>?)
+    /// The digest is in the algorithm's first bytes.
+    case loginDigest(token: UInt32, InlineArray<32, UInt8>?)
+
     // Administration.
     /// Make `to` home of the units in `units` (bit mask by unit index / all when nil).
     case moveHome(unit: UnitIndex?, to: ControllerID)
+    /// Maintenance begins or ends: while the partner serves too, logins are sent to its portals.
+    case maintenance(Bool)
     /// Clean stop: drain, hand over, then `stopped`.
     case stop
     /// A deadline passed (`nextDeadline`).

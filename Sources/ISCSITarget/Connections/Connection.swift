@@ -11,6 +11,8 @@ enum ParserWait: UInt8 {
     case receiveDataOut
     /// Room for an answer.
     case output
+    /// The driver's word for a login, or the time at which it is refused.
+    case login
 }
 
 /// The parameters that login settled (RFC 7143 §13); before, the defaults.
@@ -85,6 +87,8 @@ struct Connection {
     // Times.
     var connectedAt = Instant.zero
     var lastReceived = Instant.zero
+    /// When a refused login is answered.
+    var refusedAt = Instant.never
     /// A ping is out; its Target Transfer Tag.
     var ping: UInt32?
 
@@ -117,6 +121,7 @@ struct Connection {
         taskManagementRequests = 0
         connectedAt = now
         lastReceived = now
+        refusedAt = .never
         ping = nil
     }
 

@@ -6,6 +6,7 @@ extension ISCSITarget {
     /// A host connected to portal `portal`. False: the table is full, and the driver closes the stream without
     /// telling the engine any more of it.
     package mutating func hostConnected(_ stream: StreamID, portal: UInt16, at now: Instant) -> Bool {
+        makeRoomForLogin()
         guard streams[UInt64(stream.raw)] == nil, let index = connectionPlaces.take() else {
             statistics.connectionsRefused &+= 1
             return false

@@ -16,6 +16,10 @@ package struct ISCSITargetConfiguration: Sendable {
 
     /// iSCSI names of the targets; the index is the `target` of `NexusIdentity`.
     package var targets: [String]
+    /// By target: who may log in. A target that has no element is everybody's.
+    package var access: [[AccessRule]] = []
+    /// Who may discover, and what they prove for it.
+    package var discovery = [AccessRule()]
     /// Tag of the portal group that this controller's portals form.
     package var portalGroupTag: UInt16
     /// The portals of both groups.
@@ -50,8 +54,18 @@ package struct ISCSITargetConfiguration: Sendable {
         /// Refuse unsolicited data, whatever the initiator likes.
         package var requireInitialR2T = false
         package var allowImmediateData = true
-        package var allowHeaderDigest = true
-        package var allowDataDigest = true
+        package var headerDigest = DigestPolicy.allowed
+        package var dataDigest = DigestPolicy.allowed
+        /// The largest MaxConnections of a session.
+        package var maxConnectionsPerSession = 4
+        /// The largest ErrorRecoveryLevel.
+        package var errorRecoveryLevel = 2
+        /// Connections in their login phase at once; one more ends the oldest of them.
+        package var maxLogins = 64
+        /// How long a failed authentication waits for its answer.
+        package var failureDelay: Interval = .seconds(1)
+        /// An initiator that was redirected and is back this soon is served.
+        package var redirectPatience: Interval = .seconds(10)
         /// From the connect to the full-feature phase.
         package var loginTime: Interval = .seconds(15)
         /// Silence after which the initiator is pinged; zero: never.
@@ -59,6 +73,20 @@ package struct ISCSITargetConfiguration: Sendable {
         /// Silence after a ping that ends the connection.
         package var pingPatience: Interval = .seconds(15)
         package init() {}
+    }
+}
+
+/// Whether digests (RFC 7143 §13.1) are negotiated.
+package enum DigestPolicy: UInt8, Sendable {
+    case never, allowed, required
+
+    /// The values that may be chosen.
+    var acceptable: [String] {
+        switch self {
+        case .never: ["None"]
+        case .allowed: ["None", "CRC32C"]
+        case .required: ["CRC32C"]
+        }
     }
 }
 
@@ -89,4 +117,6 @@ enum Sizes {
     static let unknownKeys = 64
     /// Sense data in a response, at the most.
     static let sense = 252
+    /// Initiator ports that are remembered to have been sent to the other controller.
+    static let redirected = 64
 }
