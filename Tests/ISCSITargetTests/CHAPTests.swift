@@ -117,7 +117,7 @@ import Testing
         _ = initiator.take()
         initiator.putLogin(["CHAP_A=7"], stage: 0, next: 1)
         #expect(initiator.take().isEmpty)
-        let token = try #require(bench.effects.compactMap { if case .challenge(let token) = $0 { token } else { nil } }.last)
+        let token = try #require(bench.asked)
         bench.close(1)
         let second = Initiator(bench)
         second.putLogin(Initiator.names + ["AuthMethod=CHAP"], stage: 0, next: 1)
@@ -136,7 +136,7 @@ import Testing
         _ = initiator.exchange(Initiator.names + ["AuthMethod=CHAP"])
         initiator.putLogin(["CHAP_A=8"], stage: 0, next: 1)
         _ = initiator.take()
-        let token = try #require(bench.effects.compactMap { if case .challenge(let token) = $0 { token } else { nil } }.last)
+        let token = try #require(bench.asked)
         bench.target.challengeDrawn(token: token, nil, at: bench.now)
         #expect(initiator.take().first?.decoded { LoginResponsePDU(decoding: $0) }.status == 0x0300)
     }
@@ -149,7 +149,7 @@ import Testing
         initiator.putLogin(["CHAP_A=7"], stage: 0, next: 1)
         initiator.putLogin(["CHAP_N=host", "CHAP_R=0x00"], stage: 0, next: 1)
         #expect(initiator.take().isEmpty)
-        let token = try #require(bench.effects.compactMap { if case .challenge(let token) = $0 { token } else { nil } }.last)
+        let token = try #require(bench.asked)
         bench.target.challengeDrawn(token: token, InlineArray(repeating: 1), at: bench.now)
         #expect(initiator.take().first?.text.contains { $0.hasPrefix("CHAP_C=") } == true)
     }

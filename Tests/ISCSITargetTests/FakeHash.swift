@@ -1,6 +1,8 @@
 import ISCSIFormats
 import Primitives
 
+@testable import ISCSITarget
+
 /// A stand-in for the hashes of CHAP, for both sides of a test: the credential's index is the secret.
 enum FakeHash {
     static func digest(_ request: CHAPDigestRequest) -> [UInt8] {
@@ -55,5 +57,18 @@ extension Initiator {
         FakeHash.digest(CHAPDigestRequest(
             algorithm: challenge.algorithm, identifier: challenge.identifier, credential: credential,
             challenge: challenge.bytes))
+    }
+}
+
+extension Bench {
+    /// The token of the last challenge that was asked for.
+    var asked: UInt32? {
+        for effect in effects.reversed() {
+            switch effect {
+            case .challenge(let token): return token
+            default: continue
+            }
+        }
+        return nil
     }
 }
