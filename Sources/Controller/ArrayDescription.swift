@@ -131,6 +131,9 @@ package struct UnitDescription: Sendable {
 package struct TargetDescription: Sendable {
     package var name: String
     /// Who may log in; never empty.
-    package var access = [AccessDescription()]
-    package init(name: String) { self.name = name }
+    package var access: [AccessDescription]
+    package init(name: String, access: [AccessDescription] = [AccessDescription()]) {
+        self.name = name
+        self.access = access
+    }
 }
