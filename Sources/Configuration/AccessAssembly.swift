@@ -16,7 +16,8 @@ struct AccessAssembly {
     private var entries: [Entry] = []
 
     init(
-        _ targets: TargetsSection, _ discovery: DiscoverySection, units: [UnitDescription], folder: String, isPrivate: Bool
+        _ targets: TargetsSection, _ discovery: DiscoverySection, units: [UnitDescription], folder: String,
+        isPrivate: Bool
     ) {
         self.units = units
         self.folder = folder

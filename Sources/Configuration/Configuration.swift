@@ -64,7 +64,8 @@ package struct Configuration: Sendable {
     /// Checks the text of a configuration.
     /// - Parameter isPrivate: nobody but its owner can read the file; a file with secrets in it must be.
     package static func parse(
-        _ text: String, file: String, state: String? = nil, isPrivate: Bool = true, surroundings: Surroundings = .process
+        _ text: String, file: String, state: String? = nil, isPrivate: Bool = true,
+        surroundings: Surroundings = .process
     ) throws(ConfigurationError) -> Configuration {
         let document = try YAMLDocument(text, file: file)
         let diagnostics = Diagnostics()

@@ -40,6 +40,7 @@ package struct AccessDescription: Sendable {
 
 /// A secret of CHAP: where it is, and what it is for.
 package struct CredentialDescription: Sendable {
+    /// Where its text stands: in a file (absolute path), or in the configuration itself.
     package enum Place: Sendable {
         case file(String)
         case here(HiddenText)

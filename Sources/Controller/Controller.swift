@@ -98,8 +98,8 @@ package struct Controller: ~Copyable {
         memory.settle(at: now)
         let isRedundant = pair.condition.paired && pair.condition.serving && !isStopping
         if failback.isDue(at: now, isRedundant: isRedundant) { moveUnitsBack(at: now) }
-        let sendsAway = isInMaintenance && isRedundant
-        if sendsAway != iscsi.isRedirecting { iscsi.redirectLogins(toGroup: sendsAway ? id.partner.targetPortGroup : nil) }
+        let group = isInMaintenance && isRedundant ? id.partner.targetPortGroup : nil
+        if iscsi.isRedirecting != (group != nil) { iscsi.redirectLogins(toGroup: group) }
         drain(at: now)
         pair.lamport = memory.lamport
         pair.settle(at: now)

@@ -119,7 +119,8 @@ struct AccessSection {
             return account
         }
         guard let inline = section["secret"] else {
-            entry.refuseKey("'secret_file' is missing; write secret_file: \(user).secret, a file that only you can read")
+            entry.refuseKey(
+                "'secret_file' is missing; write secret_file: \(user).secret, a file that only you can read")
             return nil
         }
         // Whatever is wrong with it, no message repeats it.
@@ -153,13 +154,14 @@ struct AccessSection {
         if entry.value.mapping != nil {
             for (name, inner) in entry.entries("of LUNs") ?? [] {
                 guard let lun = Int(name), range.contains(lun) else {
-                    inner.refuseKey("'\(name)' is no LUN; write a number from \(range.lowerBound) to \(range.upperBound)")
+                    inner.refuseKey(
+                        "'\(name)' is no LUN; write a number from \(range.lowerBound) to \(range.upperBound)")
                     continue
                 }
                 if let unit = inner.number(range) { add(lun, unit, inner) }
             }
         } else {
-            guard let list = entry.list("LUNs, or a mapping of LUNs, written {0: 3, 1: 5}") else { return nil }
+            guard let list = entry.list("LUNs (or a mapping of them, {0: 3, 1: 5})") else { return nil }
             for inner in list {
                 if let lun = inner.number(range) { add(lun, lun, inner) }
             }

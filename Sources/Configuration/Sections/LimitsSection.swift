@@ -29,7 +29,8 @@ struct LimitsSection {
         limits.loginTime = section["login_time"]?.duration(.seconds(1) ... .seconds(600))
         limits.pingPatience = section["ping_patience"]?.duration(.seconds(1) ... .seconds(600))
         if let ping = section["ping_after"] {
-            limits.pingAfter = ping.value.scalar?.string == "never" ? .zero : ping.duration(.seconds(1) ... .seconds(600))
+            let isNever = ping.value.scalar?.string == "never"
+            limits.pingAfter = isNever ? .zero : ping.duration(.seconds(1) ... .seconds(600))
         }
         limits.headerDigest = section["header_digest"]?.choice(Self.digests)
         limits.dataDigest = section["data_digest"]?.choice(Self.digests)

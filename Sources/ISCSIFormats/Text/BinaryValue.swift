@@ -1,6 +1,6 @@
 /// Binary values of texts (RFC 7143 §6.1): hexadecimal after `0x`, base64 (RFC 4648) after `0b`.
 package enum BinaryValue {
-    /// The bytes of a value; nil when it is neither, has an odd digit or wrong padding, or is longer than `limit` bytes.
+    /// The bytes of a value; nil when it is neither, has an odd digit or wrong padding, or is longer than `limit`.
     package static func decode(_ value: UnsafeRawBufferPointer, limit: Int) -> [UInt8]? {
         guard value.count > 2, value[0] == UInt8(ascii: "0") else { return nil }
         let digits = UnsafeRawBufferPointer(rebasing: value[2...])

@@ -49,7 +49,7 @@ extension ISCSITargetConfiguration {
         return nil
     }
 
-    /// The rule by which an initiator may log in to a target; nil: it may not, and is not told that the target is there.
+    /// The rule by which an initiator may log in to a target; nil: it may not, and is not told that it is there.
     func rule(_ target: UInt16, _ initiator: some Collection<UInt8>) -> AccessRule? {
         // A target without rules is everybody's.
         guard Int(target) < access.count else { return AccessRule() }

@@ -72,8 +72,8 @@ struct CHAPExchange {
             name = Array(value)
         case .chapR: response = BinaryValue.decode(value, limit: TextLimits.challenge) ?? []
         case .chapI:
-            guard let number = TextValue.number(value), let byte = UInt8(exactly: number) else { return .initiatorError }
-            counterIdentifier = byte
+            counterIdentifier = TextValue.number(value).flatMap { UInt8(exactly: $0) }
+            if counterIdentifier == nil { return .initiatorError }
         default:
             guard let bytes = BinaryValue.decode(value, limit: TextLimits.challenge) else { return .initiatorError }
             counterChallenge = bytes

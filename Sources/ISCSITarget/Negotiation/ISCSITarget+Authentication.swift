@@ -83,8 +83,8 @@ extension ISCSITarget {
         refuse(index, pause.request, .authenticationFailure)
     }
 
-    /// Whether a challenge is one of ours that nobody has answered yet: an initiator that sends it back wants us to make
-    /// the very proof that it owes (RFC 7143 §9.2.1).
+    /// Whether a challenge is one of ours that nobody has answered yet: an initiator that sends it back wants us to
+    /// make the very proof that it owes (RFC 7143 §9.2.1).
     mutating func isOwnChallenge(_ challenge: [UInt8]) -> Bool {
         for index in 0..<madeConnections where connections[index].state == .inLogin {
             if let own = exchanges[index].login?.chap?.challenge, own == challenge { return true }

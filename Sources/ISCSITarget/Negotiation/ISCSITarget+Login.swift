@@ -211,8 +211,8 @@ extension ISCSITarget {
         var count = 0
         for place in 0..<sessions.capacity {
             let session = sessions.pointer(place)
-            if !session.pointee.inUse || session.pointee.discovery || session.pointee.target != login.target { continue }
-            if initiatorName(place).elementsEqual(login.initiatorName) { count += 1 }
+            let isThere = session.pointee.inUse && !session.pointee.discovery && session.pointee.target == login.target
+            if isThere && initiatorName(place).elementsEqual(login.initiatorName) { count += 1 }
         }
         return count < most
     }

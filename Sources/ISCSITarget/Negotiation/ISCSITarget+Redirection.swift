@@ -3,8 +3,8 @@ import Primitives
 
 // Login redirection (RFC 7143 §11.13.5, status 0101h): logins go to the other controller's portals for a while.
 extension ISCSITarget {
-    /// From now on, logins to normal sessions are sent to the portals of a group; nil: they are served. A group that has
-    /// no portal, or is our own, is none. Sessions that are there stay.
+    /// From now on, logins to normal sessions are sent to the portals of a group; nil: they are served. A group that
+    /// has no portal, or is our own, is none. Sessions that are there stay.
     package mutating func redirectLogins(toGroup group: UInt16?) {
         let isElsewhere = group != configuration.portalGroupTag
         redirection = isElsewhere && configuration.portals.contains { $0.groupTag == group } ? group : nil

@@ -81,7 +81,8 @@ struct StatusPoller: Sendable {
     private static func tellsNews(_ before: ControllerStatus?, _ now: ControllerStatus?) -> Bool {
         guard let before, let now else { return (before == nil) != (now == nil) }
         return before.state != now.state || before.serving != now.serving || before.redundant != now.redundant
-            || before.maintenance != now.maintenance || before.epoch != now.epoch || before.units.map(\.home) != now.units.map(\.home)
+            || before.maintenance != now.maintenance || before.epoch != now.epoch
+            || before.units.map(\.home) != now.units.map(\.home)
     }
 
     private func tellCuts(_ client: ControlClient) {

@@ -52,8 +52,8 @@ package struct Credentials: Sendable, CustomStringConvertible, CustomReflectable
     package var description: String { "\(secrets.count) secrets" }
     package var customMirror: Mirror { Mirror(self, children: []) }
 
-    /// The digest over identifier, secret and challenge (RFC 1994 §4.1), in the first bytes; nil when libcrypto does not
-    /// offer the algorithm, or the secret is not there.
+    /// The digest over identifier, secret and challenge (RFC 1994 §4.1), in the first bytes; nil when libcrypto does
+    /// not offer the algorithm, or the secret is not there.
     package func digest(_ request: CHAPDigestRequest) -> InlineArray<32, UInt8>? {
         guard Int(request.credential) < secrets.count, let context = EVP_MD_CTX_new() else { return nil }
         defer { EVP_MD_CTX_free(context) }
