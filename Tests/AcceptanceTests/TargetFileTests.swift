@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension Acceptance {
-    /// Every file of `targets/` that people start from serves: with ports and a name of its own, it comes up, and a host
-    /// reads the first unit through each controller.
+    /// Every file of `targets/` that people start from serves: with ports and a name of its own it comes up, and a
+    /// host reads the capacity of the first unit through each controller.
     @Suite(.timeLimit(.minutes(3))) struct TargetFiles {
         static var names: [String] {
             let files = (try? FileManager.default.contentsOfDirectory(atPath: "\(Product.root)/targets")) ?? []

@@ -8,15 +8,16 @@ import Testing
 
 /// The secrets of CHAP in the driver, and the digests that it makes with them.
 @Suite struct CredentialsTests {
-    /// Identifier, secret and challenge together are `abc`, whose digests the hash standards give (RFC 1321, FIPS 180-4,
-    /// FIPS 202).
+    /// Identifier, secret and challenge together are `abc`, whose digests the hash standards give (RFC 1321, FIPS
+    /// 180-4, FIPS 202).
     static let vectors: [(CHAPAlgorithm, String)] = [
         (.md5, "0x900150983cd24fb0d6963f7d28e17f72"), (.sha1, "0xa9993e364706816aba3e25717850c26c9cd0d89d"),
         (.sha256, "0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
         (.sha3x256, "0x3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"),
     ]
 
-    @Test(arguments: vectors) func digestsAreThoseOfTheStandards(_ algorithm: CHAPAlgorithm, _ expected: String) throws {
+    @Test(arguments: vectors)
+    func digestsAreThoseOfTheStandards(_ algorithm: CHAPAlgorithm, _ expected: String) throws {
         let credentials = Credentials([[1], Array("b".utf8)])
         let request = CHAPDigestRequest(
             algorithm: algorithm, identifier: UInt8(ascii: "a"), credential: 1, challenge: Array("c".utf8))
