@@ -101,7 +101,7 @@ let suites = [
     tests("SCSITargetTests", uses: ["SCSITarget", "SCSIFormats", "SAM", "BlockModel", "Primitives"]),
     tests("MemoryTests", uses: ["Memory", "CopyModule", "PagingFormats", "BlockModel", "Primitives"]),
     tests("PairTests", uses: ["Pair", "PagingFormats", "BlockModel", "Primitives"]),
-    tests("ControllerTests", uses: ["Controller", "Simulation"] + waistNames),
+    tests("ControllerTests", uses: ["Controller", "ISCSITarget", "SCSITarget", "Simulation"] + waistNames),
     tests("DevicesTests", uses: ["Devices", "BlockModel", "Primitives"]),
     tests("RuntimeTests", uses: ["Runtime", "Devices", "Controller", "ISCSIFormats"] + waistNames),
     tests("ConfigurationTests", uses: ["Configuration", "Controller", "BlockModel", "Primitives"]),

@@ -73,8 +73,8 @@ package struct TransportLimits: Sendable, Equatable {
     package enum Digest: UInt8, Sendable { case never, allowed, required }
 
     package var sessions: Int?
-    package var connectionsPerSession: Int?
-    package var errorRecoveryLevel: Int?
+    package var connectionsPerSession: UInt16?
+    package var maxErrorRecoveryLevel: UInt8?
     package var commandWindow: Int?
     package var loginTime: Interval?
     /// Zero: initiators are never pinged.

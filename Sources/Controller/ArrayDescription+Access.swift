@@ -52,7 +52,7 @@ extension ArrayDescription {
         }
         limits.maxSessions = min(given.sessions ?? limits.maxSessions, ControllerLimits.sessions)
         limits.maxConnectionsPerSession = given.connectionsPerSession ?? limits.maxConnectionsPerSession
-        limits.errorRecoveryLevel = given.errorRecoveryLevel ?? limits.errorRecoveryLevel
+        limits.maxErrorRecoveryLevel = given.maxErrorRecoveryLevel ?? limits.maxErrorRecoveryLevel
         limits.commandWindow = given.commandWindow ?? limits.commandWindow
         limits.loginTime = given.loginTime ?? limits.loginTime
         limits.pingAfter = given.pingAfter ?? limits.pingAfter

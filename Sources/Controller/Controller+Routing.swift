@@ -12,8 +12,10 @@ import SCSITarget
 extension Controller {
     mutating func route(_ event: ControllerEvent, at now: Instant) {
         switch event {
-        case .hostConnected(let stream, let portal):
-            if isStopping || !iscsi.hostConnected(stream, portal: portal, at: now) { effects.append(.close(stream)) }
+        case .hostConnected(let stream, let portal, let peer):
+            if isStopping || !iscsi.hostConnected(stream, portal: portal, peer: peer, at: now) {
+                effects.append(.close(stream))
+            }
         case .channelAccepted(let stream):
             channelStreams.append(stream)
             pair.handle(.channelAccepted(stream), at: now)

@@ -6,8 +6,9 @@ import Primitives
 /// Pointers are valid during the call only.
 package enum ControllerEvent {
     // Streams: iSCSI connections and the channel.
-    /// A host connected to portal `portal` (index in the description); `local` and `peer` are printable addresses.
-    case hostConnected(StreamID, portal: UInt16)
+    /// A host connected to portal `portal` (index in the description); `peer` is the same for connections from one
+    /// address, 0: not known.
+    case hostConnected(StreamID, portal: UInt16, peer: UInt64 = 0)
     /// The partner connected to our channel listener.
     case channelAccepted(StreamID)
     /// Our `connectChannel` succeeded, or failed (`nil`).

@@ -108,7 +108,7 @@ import enum Configuration.ExitStatus
         var expected = TransportLimits()
         expected.sessions = 8
         expected.connectionsPerSession = 2
-        expected.errorRecoveryLevel = 1
+        expected.maxErrorRecoveryLevel = 1
         expected.commandWindow = 32
         expected.loginTime = .seconds(5)
         expected.pingAfter = .zero

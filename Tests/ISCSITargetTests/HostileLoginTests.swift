@@ -218,6 +218,17 @@ import Testing
         #expect(logged.read(0, 1).data.count == 512)
     }
 
+    @Test func onePeerLeavesRoomForOthers() throws {
+        let bench = Bench { $0.maxLoginsPerPeer = 2 }
+        for (stream, peer) in [(UInt32(1), UInt64(7)), (2, 8), (3, 7), (4, 7), (5, 0)] {
+            bench.now = bench.now + .milliseconds(1)
+            let isTaken = bench.target.hostConnected(StreamID(stream), portal: 0, peer: peer, at: bench.now)
+            #expect(isTaken)
+            bench.settle()
+        }
+        #expect(bench.effects == [.protocolError(StreamID(1), .tooManyLogins), .close(StreamID(1))])
+    }
+
     @Test func oneByteInTenSecondsIsTooSlow() throws {
         let bench = Bench()
         let initiator = Initiator(bench)
@@ -246,5 +257,42 @@ import Testing
         bench.close(1)
         bench.close(2)
         #expect(bench.target.commandCount == 0 && bench.target.sessionCount == 0)
+    }
+
+    // MARK: Noise
+
+    /// Random and half-right login texts in the security stage: nothing traps, nobody gets in, nothing is left.
+    @Test(arguments: 0..<40) func noiseInTheSecurityStageLetsNobodyIn(_ seed: Int) throws {
+        var random = SeededRandom(seed: UInt64(seed) &+ 77)
+        let bench = CHAPTests.bench(mutual: true)
+        for round in 0..<30 {
+            let stream = UInt32(round % 3 + 1)
+            bench.readLimit = random.chance(1, in: 2) ? Int.max : Int(random.below(100)) + 1
+            let initiator = Initiator(bench, stream: stream)
+            if random.chance(1, in: 2) { _ = initiator.challenge() }
+            for step in 0..<5 {
+                let next: UInt8? = random.chance(1, in: 4) ? nil : random.chance(1, in: 3) ? 3 : 1
+                let names = step == 0 ? Initiator.names : []
+                initiator.putLogin(names + Self.noise(&random), stage: 0, next: next)
+                _ = initiator.take()
+            }
+            if random.chance(1, in: 3) { bench.advance(.milliseconds(700)) }
+            bench.close(stream)
+        }
+        #expect(bench.target.sessionCount == 0 && bench.target.connectionCount == 0)
+        #expect(bench.device.log.isEmpty)
+    }
+
+    static func noise(_ random: inout SeededRandom) -> [String] {
+        let keys = ["AuthMethod", "CHAP_A", "CHAP_N", "CHAP_R", "CHAP_I", "CHAP_C", "MaxBurstLength", "X-y"]
+        let values = [
+            "CHAP", "CHAP,None", "5", "7,5", "host", "0x00112233445566778899aabbccddeeff", "0bAAAA", "", "255", "0x",
+        ]
+        return (0..<Int(random.below(5))).map { _ in
+            let value = random.chance(1, in: 5)
+                ? BinaryValue.hexadecimal(pattern(Int(random.below(1100)) + 1, seed: random.next()))
+                : values[Int(random.below(UInt64(values.count)))]
+            return keys[Int(random.below(UInt64(keys.count)))] + "=" + value
+        }
     }
 }

@@ -70,4 +70,14 @@ import Testing
         #expect(code([(.file("short"), false)]) == .noInput)
         #expect(code([(.file("none"), false)]) == .noInput)
     }
+
+    @Test func aMillionChallengesAreAllDifferent() throws {
+        var seen: Set<UInt64> = []
+        seen.reserveCapacity(1_000_000)
+        for _ in 0..<1_000_000 {
+            let bytes = try #require(Platform.random())
+            seen.insert((0..<8).reduce(UInt64(0)) { $0 << 8 | UInt64(bytes[$1]) })
+        }
+        #expect(seen.count == 1_000_000)
+    }
 }

@@ -60,7 +60,7 @@ struct EchoEngine: DrivenController, ~Copyable {
 
     mutating func handle(_ event: ControllerEvent, at now: Instant) {
         switch event {
-        case .hostConnected(let id, let portal):
+        case .hostConnected(let id, let portal, _):
             lines[Int(id.raw)] = Line(isOpen: true)
             diary.note("connected \(portal)")
         case .channelAccepted(let id):

@@ -23,8 +23,8 @@ struct LimitsSection {
     init(_ entry: Entry) {
         guard let section = Section(entry, keys: Self.keys) else { return }
         limits.sessions = section["sessions"]?.number(1...ControllerLimits.sessions)
-        limits.connectionsPerSession = section["connections_per_session"]?.number(1...16)
-        limits.errorRecoveryLevel = section["error_recovery_level"]?.number(0...2)
+        limits.connectionsPerSession = section["connections_per_session"]?.number(1...16).map { UInt16($0) }
+        limits.maxErrorRecoveryLevel = section["error_recovery_level"]?.number(0...2).map { UInt8($0) }
         limits.commandWindow = section["command_window"]?.number(1...ControllerLimits.commands)
         limits.loginTime = section["login_time"]?.duration(.seconds(1) ... .seconds(600))
         limits.pingPatience = section["ping_patience"]?.duration(.seconds(1) ... .seconds(600))

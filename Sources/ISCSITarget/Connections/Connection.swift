@@ -51,6 +51,8 @@ struct Connection {
     var state = ConnectionState.free
     var stream = StreamID.none
     var portal: UInt16 = 0
+    /// Whose address it came from; 0: not known.
+    var peer: UInt64 = 0
     /// Index of its session, -1 during login.
     var session: Int32 = -1
     var cid: UInt16 = 0

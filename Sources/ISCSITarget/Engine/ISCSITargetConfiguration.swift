@@ -56,12 +56,13 @@ package struct ISCSITargetConfiguration: Sendable {
         package var allowImmediateData = true
         package var headerDigest = DigestPolicy.allowed
         package var dataDigest = DigestPolicy.allowed
-        /// The largest MaxConnections of a session.
-        package var maxConnectionsPerSession = 4
-        /// The largest ErrorRecoveryLevel.
-        package var errorRecoveryLevel = 2
-        /// Connections in their login phase at once; one more ends the oldest of them.
+        /// The most connections of one session (MaxConnections, RFC 7143 §13.2).
+        package var maxConnectionsPerSession: UInt16 = 4
+        /// The highest ErrorRecoveryLevel that we accept (RFC 7143 §13.20).
+        package var maxErrorRecoveryLevel: UInt8 = 2
+        /// Connections in their login phase at once, of all peers and of one; one more ends the oldest of them.
         package var maxLogins = 64
+        package var maxLoginsPerPeer = 16
         /// How long a failed authentication waits for its answer.
         package var failureDelay: Interval = .seconds(1)
         /// An initiator that was redirected and is back this soon is served.

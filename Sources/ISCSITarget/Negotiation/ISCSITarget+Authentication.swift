@@ -92,14 +92,26 @@ extension ISCSITarget {
         return false
     }
 
-    /// Before another connection begins its login: when too many are at that, the oldest of them is given up.
-    mutating func makeRoomForLogin() {
-        var count = 0
-        var oldest = -1
+    /// Before another connection begins its login: when too many are at that, of the same peer or of all, the oldest
+    /// of them is given up.
+    mutating func makeRoomForLogin(_ peer: UInt64) {
+        var (all, own) = (0, 0)
+        var (oldest, oldestOwn) = (-1, -1)
         for index in 0..<madeConnections where connections[index].state == .inLogin {
-            count += 1
-            if oldest < 0 || connections[index].connectedAt < connections[oldest].connectedAt { oldest = index }
+            all += 1
+            if isOlder(index, oldest) { oldest = index }
+            if peer == 0 || connections[index].peer != peer { continue }
+            own += 1
+            if isOlder(index, oldestOwn) { oldestOwn = index }
         }
-        if count >= limits.maxLogins && oldest >= 0 { fail(oldest, .tooManyLogins) }
+        if own >= limits.maxLoginsPerPeer && oldestOwn >= 0 {
+            fail(oldestOwn, .tooManyLogins)
+        } else if all >= limits.maxLogins && oldest >= 0 {
+            fail(oldest, .tooManyLogins)
+        }
+    }
+
+    private func isOlder(_ index: Int, _ other: Int) -> Bool {
+        other < 0 || connections[index].connectedAt < connections[other].connectedAt
     }
 }

@@ -109,6 +109,8 @@ extension ISCSITarget {
         return session(tsih: login.first.tsih) == nil ? .sessionDoesNotExist : .tooManyConnections
     }
 
+    func target(named name: [UInt8]) -> UInt16? { configuration.target(named: name) }
+
     func session(tsih: UInt16) -> Int? {
         for index in 0..<sessions.capacity {
             let session = sessions.pointer(index)
