@@ -91,8 +91,29 @@ extension Acceptance {
             #expect(!masked.output.contains("Peripheral Qualifier:CONNECTED"), "\(masked.output)")
             let address = url(array, "a", user: "backup", own, lun: 5)
             let suite = try Program.run(
-                ["iscsi-test-cu", "-i", name, "-d", "-t", "SCSI.ReadOnly", address], folder: array.folder, seconds: 60)
-            #expect(suite.status == 0, "\(suite.output)")
+                ["iscsi-test-cu", "-i", name, "-d", "-V", "-t", "SCSI.ReadOnly", address], folder: array.folder)
+            for command in ["WRITE10", "WRITE12", "WRITE16", "WRITEVERIFY10"] {
+                let answer = "[OK] \(command) returned CHECK_CONDITION DATA PROTECTION(0x07) WRITE_PROTECTED(0x2700)"
+                #expect(suite.output.contains(answer), "\(command): \(suite.output)")
+            }
+        }
+
+        @Test func secretFilesThatAreNotRightStopTheStart() throws {
+            let array = try RunningArray(target: "{access: [{chap: {user: host, secret_file: host.secret}}]}")
+            let file = "\(array.folder)/state/host.secret"
+            try FileManager.default.createDirectory(
+                atPath: "\(array.folder)/state", withIntermediateDirectories: true)
+            for (text, mode, code) in [("0123456789abcdef\n", mode_t(0o644), Int32(78)), ("short\n", 0o600, 66)] {
+                try text.write(toFile: file, atomically: true, encoding: .utf8)
+                chmod(file, mode)
+                let outcome = try array.startAgain()
+                #expect(outcome.status == code && outcome.output.contains(file), "\(outcome.output)")
+                #expect(!outcome.output.contains(text.dropLast()))
+            }
+            let elsewhere = try RunningArray(target: "{access: [{chap: {user: host, secret_file: /nowhere/host}}]}")
+            let outcome = try elsewhere.startAgain()
+            #expect(outcome.status == 66 && outcome.output.contains("/nowhere/host"), "\(outcome.output)")
+            #expect(!FileManager.default.fileExists(atPath: "\(elsewhere.folder)/state"), "nothing was touched")
         }
 
         @Test func theSameOverIPv6() throws {
