@@ -3,8 +3,8 @@ import Primitives
 import SAM
 
 extension ISCSITarget {
-    /// A host connected to portal `portal`; `peer` tells addresses apart, 0: not known. False: the table is full, and the driver closes the stream without
-    /// telling the engine any more of it.
+    /// A host connected to portal `portal`; `peer` tells addresses apart, 0: not known. False: the table is full, and
+    /// the driver closes the stream without telling the engine any more of it.
     package mutating func hostConnected(
         _ stream: StreamID, portal: UInt16, peer: UInt64 = 0, at now: Instant
     ) -> Bool {
