@@ -6,12 +6,13 @@ test-packages := $(build-packages) libiscsi-bin qemu-utils qemu-block-extra sg3-
 bench-packages := $(build-packages) tgt valgrind
 release := swift build --configuration release --product gemel
 
-.PHONY: help run test bench planted soak install format docs
+.PHONY: help run test bench planted fuzz soak install format docs
 help:
 	@echo "make run      a pair of controllers on this machine, until Ctrl-C (STATE, FILE)"
 	@echo "make test     every test, and seeds of the simulator (SEEDS)"
 	@echo "make bench    the benchmarks, side by side with tgt"
 	@echo "make planted  the simulator against bugs planted on purpose (SEEDS)"
+	@echo "make fuzz     every reader of bytes from outside, with libFuzzer (SECONDS_EACH, JOBS, TARGETS)"
 	@echo "make soak     the simulator, until Ctrl-C (SEED, ROUNDS)"
 	@echo "make install  the command, completions, man pages (PREFIX, DESTDIR)"
 	@echo "make format   the source in its style"
@@ -40,6 +41,11 @@ planted:
 	@.make/swift
 	@.make/packages "building" $(build-packages)
 	@.make/planted
+
+fuzz:
+	@.make/swift
+	@.make/packages "building" $(build-packages)
+	@.make/fuzz
 
 soak:
 	@.make/swift

@@ -3,21 +3,28 @@
 // helpers below; a target may import only what its row names.
 import PackageDescription
 
+/// `GEMEL_FUZZ=1` instruments every module for libFuzzer and adds the program `gemel-fuzz` (`make fuzz`).
+let isFuzzed = Context.environment["GEMEL_FUZZ"] == "1"
+let sanitizers = ["-sanitize=fuzzer,address"]
+
 /// `GEMEL_PLANTED_BUGS=1` makes the one build that can misbehave on purpose (`make planted`).
 let planted: [SwiftSetting] =
     Context.environment["GEMEL_PLANTED_BUGS"] == "1" ? [.define("PLANTED_BUGS")] : []
 
-let settings: [SwiftSetting] = planted + [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .treatAllWarnings(as: .error),
-    // The layers are modules and the path of a command goes through all of them; and without the second flag each file
-    // is optimised for itself.
-    .unsafeFlags(
-        ["-cross-module-optimization", "-Xfrontend", "-enable-single-module-llvm-emission"],
-        .when(configuration: .release)),
-]
+let settings: [SwiftSetting] =
+    planted + [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .treatAllWarnings(as: .error),
+        // The layers are modules and the path of a command goes through all of them; and without the second flag each
+        // file is optimised for itself.
+        isFuzzed
+            ? .unsafeFlags(sanitizers)
+            : .unsafeFlags(
+                ["-cross-module-optimization", "-Xfrontend", "-enable-single-module-llvm-emission"],
+                .when(configuration: .release)),
+    ]
 
 /// A module of one layer: its sources stand in `Sources/NAME`, and it may import what `uses` names.
 func module(_ name: String, uses: [Target.Dependency] = []) -> Target {
@@ -95,6 +102,20 @@ let benchmarkProducts: [Product] = [
     .executable(name: "gemel-bench", targets: ["Bench"]),
     .library(name: "gemel-count-malloc", type: .dynamic, targets: ["CCountMalloc"]),
 ]
+/// The fuzz targets: a module that tests replay the corpus with, and under `GEMEL_FUZZ=1` the program around it.
+let fuzzing = [
+    module("Fuzzing", uses: engineNames + waistNames + ["ISCSIFormats", "Configuration", "Controller", "Management"])
+]
+/// GNU gold fails on what AddressSanitizer emits, so the fuzzer is linked by lld.
+let fuzzers: [Target] =
+    isFuzzed
+    ? [
+        .target(name: "CFuzzer", path: "Sources/Fuzzer/CFuzzer"),
+        .executableTarget(
+            name: "Fuzzer", dependencies: ["CFuzzer", "Fuzzing"], path: "Sources/Fuzzer/Fuzzer",
+            swiftSettings: settings, linkerSettings: [.unsafeFlags(sanitizers + ["-use-ld=lld"])]),
+    ] : []
+let fuzzProducts: [Product] = isFuzzed ? [.executable(name: "gemel-fuzz", targets: ["Fuzzer"])] : []
 let suites = [
     tests("PrimitivesTests", uses: ["Primitives"]),
     tests("ISCSITargetTests", uses: ["ISCSITarget", "ISCSIFormats", "SAM", "Primitives"]),
@@ -109,17 +130,19 @@ let suites = [
     tests("SimulationTests", uses: ["Simulation", "Controller"] + waistNames),
     tests("ScenarioTests", uses: ["Simulation", "Controller"] + waistNames),
     tests("AcceptanceTests", uses: ["Configuration", "Primitives"]),
+    tests("FuzzTests", uses: ["Fuzzing", "ISCSIFormats", "SAM", "Primitives"]),
     tests("TidyTests", uses: []),
 ]
 
 let package = Package(
     name: "gemel",
-    products: [.executable(name: "gemel", targets: ["gemel"])] + benchmarkProducts,
+    products: [.executable(name: "gemel", targets: ["gemel"])] + benchmarkProducts + fuzzProducts,
     dependencies: [
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     ],
-    targets: foreign + base + waists + formats + engines + composition + drivers + programs + benchmarks + suites
+    targets: foreign + base + waists + formats + engines + composition + drivers + programs + benchmarks + fuzzing
+        + fuzzers + suites
 )

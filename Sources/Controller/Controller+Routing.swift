@@ -76,11 +76,19 @@ extension Controller {
         if server.nextDeadline <= now { server.tick(at: now) }
     }
 
-    /// A clean stop: hosts are told to log out, then Pair drains and hands over.
+    /// A clean stop: hosts are asked to log out, so that those with several paths leave this one; then Pair drains and
+    /// hands over (`leaveWhenLoggedOut`).
     private mutating func stop(at now: Instant) {
         guard !isStopping else { return }
         isStopping = true
-        iscsi.closeAllSessions(askLogout: true)
+        iscsi.requestLogouts(within: ControllerLimits.logoutTime, at: now)
+    }
+
+    /// The second half of a clean stop: all hosts have logged out, or their time is over.
+    mutating func leaveWhenLoggedOut(at now: Instant) {
+        if !isStopping || isLeaving || iscsi.isAwaitingLogouts { return }
+        isLeaving = true
+        iscsi.closeAllSessions(askLogout: false)
         pair.handle(.stop, at: now)
     }
 

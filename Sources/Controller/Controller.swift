@@ -43,6 +43,8 @@ package struct Controller: ~Copyable {
     var failback: Failback
     var isStopping = false
     var isInMaintenance = false
+    /// The hosts are gone, and Pair was told to stop.
+    var isLeaving = false
     /// The partner's life that the open window belongs to; nil while there is no window.
     var windowIncarnation: UInt64?
 
@@ -95,6 +97,7 @@ package struct Controller: ~Copyable {
     /// Once after each batch of events, before the effects are performed: work that is better done once than per
     /// event (destaging, channel frames, acknowledgements).
     package mutating func settle(at now: Instant) {
+        leaveWhenLoggedOut(at: now)
         memory.settle(at: now)
         let isRedundant = pair.condition.paired && pair.condition.serving && !isStopping
         if failback.isDue(at: now, isRedundant: isRedundant) { moveUnitsBack(at: now) }
@@ -152,6 +155,8 @@ package enum ControllerLimits {
     package static var commands: Int { 1024 }
     /// Sessions, and so nexuses.
     package static var sessions: Int { 256 }
+    /// How long a clean stop waits for hosts to log out.
+    package static var logoutTime: Interval { .seconds(1) }
 }
 
 /// What a driver found before it made the controller.

@@ -150,6 +150,8 @@ package struct LogWords: Sendable {
         case .pingUnanswered: "a NOP-In was not answered"
         case .tooManyLogins: "too many logins were under way, and this was the oldest"
         case .additionalHeader: "an additional header segment is not supported"
+        case .unacknowledged: "more responses are not acknowledged than are kept for one connection"
+        case .outOfOrder: "more arrived before its turn than is kept"
         case nil: unknown(raw)
         }
     }

@@ -272,9 +272,10 @@ package struct MemoryEngine: ~Copyable {
         return lamport
     }
 
-    /// A counter that came with a message: ours is never behind it.
+    /// A counter that came with a message, or stood in a memory: ours is never behind it. One beyond the limit is no
+    /// counter of ours; going on from there would end in an overflow.
     package mutating func raiseLamport(to counter: UInt64) {
-        guard counter > lamport else { return }
+        guard counter > lamport, counter <= ChannelLimits.counter else { return }
         lamport = counter
         if membership.hasBegun { region.put(little64: lamport, RegionLayout.lamportOffset) }
     }

@@ -36,6 +36,8 @@ final class Bench {
     /// Questions of logins are answered at once; else they stay in `effects`.
     var answersLogins = true
     private var random = SeededRandom(seed: 4)
+    /// TSIH of the last session that was opened.
+    var lastTSIH: UInt16?
     /// The target's bytes stay in its output.
     var stalled = false
 
@@ -129,7 +131,7 @@ final class Bench {
         return true
     }
 
-    private func feed(_ stream: UInt32) -> Bool {
+    func feed(_ stream: UInt32) -> Bool {
         vector.removeAll()
         target.receiveTargets(StreamID(stream), into: &vector)
         if vector.count == 0 { return false }
@@ -154,7 +156,7 @@ final class Bench {
         return total > 0
     }
 
-    private func fetch(_ stream: UInt32) -> Bool {
+    func fetch(_ stream: UInt32) -> Bool {
         vector.removeAll()
         target.transmitSources(StreamID(stream), into: &vector)
         var left = min(vector.byteCount, writeLimit)

@@ -132,6 +132,17 @@ import Testing
         #expect(bench.target.statistics.rejects == 0)
     }
 
+    /// A CDB that transfers the other way than its PDU is flagged: nothing of the expected bytes was transferred.
+    @Test func residualsOfCommandsFlaggedTheOtherWay() throws {
+        let (_, host) = try session()
+        _ = host.command(Initiator.write10(0, 2), read: 4096)
+        let write = try #require(host.take().first)
+        #expect(write.decoded { SCSIResponsePDU(decoding: $0) }.residual == Residual(underflow: true, count: 4096))
+        _ = host.command(Initiator.read10(0, 2), write: 4096)
+        let read = try #require(host.take().first { $0.opcode == .scsiResponse })
+        #expect(read.decoded { SCSIResponsePDU(decoding: $0) }.residual == Residual(underflow: true, count: 4096))
+    }
+
     @Test func residualsOfWrites() throws {
         let (bench, host) = try session()
         let data = pattern(2048, seed: 4)

@@ -76,18 +76,58 @@ import Testing
         #expect(bench.effects.contains(.protocolError(StreamID(1), .segmentTooLong)))
     }
 
-    @Test func digestErrorsEndTheSession() throws {
-        for (place, fault) in [(48, TransportFault.headerDigest), (60, .dataDigest)] {
-            let (bench, host) = try session(["HeaderDigest=CRC32C", "DataDigest=CRC32C"])
-            _ = host.command(Initiator.write10(0, 1), write: 512, immediate: pattern(512))
-            bench.toTarget[1]?[place] ^= 1
-            let seen = host.take()
-            #expect(bench.effects.contains(.protocolError(StreamID(1), fault)))
-            #expect(bench.effects.contains(.close(StreamID(1))))
-            #expect(seen.contains { $0.opcode == .reject } == (fault == .dataDigest))
-            #expect(bench.device.disk[0..<512].allSatisfy { $0 == 0 })
-            #expect(bench.target.commandCount == 0)
-        }
+    static let digests = ["HeaderDigest=CRC32C", "DataDigest=CRC32C"]
+
+    @Test func aHeaderDigestErrorEndsTheSession() throws {
+        let (bench, host) = try session(Self.digests)
+        _ = host.command(Initiator.write10(0, 1), write: 512, immediate: pattern(512))
+        bench.toTarget[1]?[48] ^= 1
+        #expect(host.take().isEmpty)
+        #expect(bench.effects.contains(.protocolError(StreamID(1), .headerDigest)))
+        #expect(bench.effects.contains(.close(StreamID(1))))
+        #expect(bench.target.commandCount == 0)
+        #expect(bench.target.sessionCount == 0)
+    }
+
+    @Test func damagedDataAreRejectedAndEndTheirTask() throws {
+        let (bench, host) = try session(Self.digests)
+        _ = host.command(Initiator.write10(0, 1), write: 512, immediate: pattern(512))
+        bench.toTarget[1]?[60] ^= 1
+        var seen = host.take()
+        #expect(seen.map(\.opcode) == [.reject, .scsiResponse])
+        #expect(seen.first?.decoded { RejectPDU(decoding: $0) }.reason == RejectReason.dataDigestError.rawValue)
+        #expect(seen.last.map { [$0.data[4], $0.data[14], $0.data[15]] } == [0x0B, 0x47, 0x05])
+        // Of several Data-Out PDUs, the response waits for the last.
+        let task = host.command(Initiator.write10(0, 8), write: 4096)
+        let r2t = try #require(host.take().first).decoded { ReadyToTransferPDU(decoding: $0) }
+        let tag = r2t.targetTransferTag
+        host.putData(task, transferTag: tag, number: 0, offset: 0, pattern(2048), final: false)
+        bench.toTarget[1]?[60] ^= 1
+        #expect(host.take().map(\.opcode) == [.reject])
+        host.putData(task, transferTag: tag, number: 1, offset: 2048, pattern(2048), final: true)
+        seen = host.take()
+        #expect(seen.map(\.opcode) == [.scsiResponse])
+        #expect(seen.last.map { [$0.data[4], $0.data[14], $0.data[15]] } == [0x0B, 0x47, 0x05])
+        #expect(bench.device.disk[0..<4096].allSatisfy { $0 == 0 })
+        #expect(bench.target.commandCount == 0)
+        #expect(host.read(0, 1).data.count == 512)
+    }
+
+    @Test func aDamagedPingIsDiscarded() throws {
+        let (bench, host) = try session(Self.digests)
+        var pdu = NOPOutPDU()
+        pdu.initiatorTaskTag = host.tag()
+        host.put(pdu.encode, data: pattern(100))
+        bench.toTarget[1]?[60] ^= 1
+        #expect(reason(host) == RejectReason.dataDigestError.rawValue)
+        #expect(bench.target.sessionCount == 1)
+        // One with a CmdSN leaves a gap that nothing can fill at ErrorRecoveryLevel 0.
+        pdu.immediate = false
+        pdu.cmdSN = host.cmdSN
+        host.put(pdu.encode, data: pattern(100))
+        bench.toTarget[1]?[60] ^= 1
+        #expect(reason(host) == RejectReason.dataDigestError.rawValue)
+        #expect(bench.effects.contains(.protocolError(StreamID(1), .dataDigest)))
     }
 
     @Test func unsolicitedDataThatWasNotAgreedIsRefusedWithSense() throws {
@@ -169,20 +209,33 @@ import Testing
             let stream = UInt32(round % 3 + 1)
             let host = Initiator(bench, stream: stream)
             host.isid = ISID(random.below(2))
-            var keys = ["InitialR2T=No"]
+            var keys = ["InitialR2T=No", "MaxConnections=4", "ErrorRecoveryLevel=\(seed % 3)"]
             if random.chance(1, in: 3) { keys += ["DataDigest=CRC32C"] }
             if random.chance(1, in: 3) { keys += ["HeaderDigest=CRC32C"] }
-            if random.chance(9, in: 10) { _ = host.login(keys) }
+            if let other = bench.lastTSIH, random.chance(1, in: 2) {
+                host.putLogin(Initiator.names + keys.suffix(keys.count - 3)) { pdu in
+                    pdu.tsih = other
+                    pdu.cid = UInt16(random.below(3))
+                }
+                host.headerDigest = keys.contains("HeaderDigest=CRC32C")
+                host.dataDigest = keys.contains("DataDigest=CRC32C")
+            } else if random.chance(9, in: 10) {
+                bench.lastTSIH = host.login(keys)?.0.tsih
+            }
             for _ in 0..<30 { Self.noise(host, &random) }
             bench.stalled = random.chance(1, in: 4)
             bench.settle()
             bench.stalled = false
             if random.chance(1, in: 3) { bench.advance(.seconds(20)) }
-            bench.close(stream)
+            if random.chance(2, in: 3) { bench.close(stream) }
         }
+        for stream in 1...3 { bench.close(UInt32(stream)) }
+        bench.advance(.seconds(4000))
         #expect(bench.target.commandCount == 0)
         #expect(bench.target.sessionCount == 0)
         #expect(bench.target.connectionCount == 0)
+        #expect(bench.target.heldCount == 0)
+        #expect(bench.target.retainedBlocks == 0)
         #expect(bench.device.works.isEmpty)
     }
 

@@ -20,9 +20,9 @@ import Testing
         #expect(Set(text) == [
             "TargetPortalGroupTag=1", "HeaderDigest=None", "DataDigest=CRC32C", "InitialR2T=No", "ImmediateData=Yes",
             "MaxRecvDataSegmentLength=262144", "MaxBurstLength=16776192", "FirstBurstLength=65536",
-            "DefaultTime2Wait=2", "DefaultTime2Retain=0", "MaxConnections=1", "MaxOutstandingR2T=1",
-            "ErrorRecoveryLevel=0", "DataPDUInOrder=Yes", "DataSequenceInOrder=Yes", "IFMarker=No",
-            "OFMarkInt=Reject", "X-com.example=NotUnderstood", "TaskReporting=RFC3720", "iSCSIProtocolLevel=1"])
+            "DefaultTime2Wait=2", "DefaultTime2Retain=20", "MaxConnections=4", "MaxOutstandingR2T=1",
+            "ErrorRecoveryLevel=2", "DataPDUInOrder=Yes", "DataSequenceInOrder=Yes", "IFMarker=No",
+            "OFMarkInt=Reject", "X-com.example=NotUnderstood", "TaskReporting=RFC3720", "iSCSIProtocolLevel=2"])
         #expect(bench.device.log == ["nexus 0 iqn.2026-11.example:host,i,0x800000000001"])
         #expect(bench.target.sessionSnapshots().map(\.initiator) == ["iqn.2026-11.example:host,i,0x800000000001"])
     }

@@ -24,6 +24,9 @@ final class RAMDevice {
     /// Views of the nexuses that came.
     var accesses: [UInt16] = []
     var lastCDB = CDB()
+    var lastLUN: UInt64 = 0
+    /// Block addresses of the commands, in the order of their delivery.
+    var arrived: [UInt32] = []
     /// Task management requests are kept instead of answered.
     var holdTaskManagement = false
     let frames: Frames
@@ -53,6 +56,8 @@ final class RAMDevice {
 
     private func begin(_ command: SCSICommand) {
         lastCDB = command.cdb
+        lastLUN = command.lun
+        arrived.append(command.cdb.big32(2))
         var work = Work(command: command)
         switch command.cdb[0] {
         case 0x00: complete(command.handle, .good, total: 0)

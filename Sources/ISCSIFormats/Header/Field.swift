@@ -69,6 +69,16 @@ package enum Opcode: UInt8, Sendable, CaseIterable {
     case readyToTransfer = 0x31
     case asyncMessage = 0x32
     case reject = 0x3F
+
+    /// Requests that take a CmdSN, unless they are immediate (RFC 7143 §4.2.2.1).
+    package var hasCmdSN: Bool {
+        switch self {
+        case .nopOut, .scsiCommand, .taskManagementRequest, .textRequest, .logoutRequest: true
+        case .loginRequest, .dataOut, .snackRequest, .nopIn, .scsiResponse, .taskManagementResponse, .loginResponse,
+            .textResponse, .dataIn, .logoutResponse, .readyToTransfer, .asyncMessage, .reject:
+            false
+        }
+    }
 }
 
 /// The tag that names no task and no transfer (RFC 7143 §11.2.1.8, §11.7.4).

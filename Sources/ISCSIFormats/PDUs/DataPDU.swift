@@ -46,8 +46,13 @@ package struct DataInPDU: Equatable, Sendable {
     @usableFromInline package var final = true
     /// S: the PDU carries the command's status, and no SCSI Response follows.
     @usableFromInline package var hasStatus = false
+    /// A: the initiator is to acknowledge all data up to this PDU (`requestAcknowledgement` sets it).
+    @usableFromInline package var acknowledge = false
     @usableFromInline package var status: UInt8 = 0
     @usableFromInline package var residual = Residual()
+    /// Only meaningful with `acknowledge`, as is the Target Transfer Tag.
+    @usableFromInline package var lun: UInt64 = 0
+    @usableFromInline package var targetTransferTag: UInt32 = Tag.none
     @usableFromInline package var initiatorTaskTag: UInt32 = 0
     /// StatSN is only meaningful with `hasStatus`.
     @usableFromInline package var serials = TargetSerialNumbers()
@@ -61,6 +66,9 @@ package struct DataInPDU: Equatable, Sendable {
         let flags = base.byte(Field.flags)
         final = flags & 0x80 != 0
         hasStatus = flags & 0x01 != 0
+        acknowledge = flags & 0x40 != 0
+        lun = base.big64(Field.lun)
+        targetTransferTag = base.big32(Field.targetTransferTag)
         status = base.byte(Field.status)
         residual = Residual(
             overflow: flags & 0x04 != 0, underflow: flags & 0x02 != 0, count: base.big32(Field.residualCount))
@@ -82,6 +90,16 @@ package struct DataInPDU: Equatable, Sendable {
         base.put(big32: dataSN, Field.dataSN)
         base.put(big32: bufferOffset, Field.bufferOffset)
         base.put(big32: residual.count, Field.residualCount)
+    }
+
+    /// Sets the A bit of an encoded header, with the LUN and the tag by which the acknowledgement names the task
+    /// (RFC 7143 §11.7.2, §11.7.4).
+    package static func requestAcknowledgement(
+        lun: UInt64, targetTransferTag: UInt32, in base: UnsafeMutableRawPointer
+    ) {
+        base.put(byte: UnsafeRawPointer(base).byte(Field.flags) | 0x40, Field.flags)
+        base.put(big64: lun, Field.lun)
+        base.put(big32: targetTransferTag, Field.targetTransferTag)
     }
 }
 

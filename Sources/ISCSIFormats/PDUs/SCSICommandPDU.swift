@@ -86,6 +86,8 @@ package struct SCSIResponsePDU: Equatable, Sendable {
     @usableFromInline package var status: UInt8 = 0
     @usableFromInline package var residual = Residual()
     @usableFromInline package var initiatorTaskTag: UInt32 = 0
+    /// Tag of the last R-Data SNACK of the task, 0 when there was none (RFC 7143 §11.4.4).
+    @usableFromInline package var snackTag: UInt32 = 0
     @usableFromInline package var serials = TargetSerialNumbers()
     /// How many Data-In PDUs were sent for the command.
     @usableFromInline package var expDataSN: UInt32 = 0
@@ -100,6 +102,7 @@ package struct SCSIResponsePDU: Equatable, Sendable {
         residual = Residual(
             overflow: flags & 0x04 != 0, underflow: flags & 0x02 != 0, count: base.big32(Field.residualCount))
         initiatorTaskTag = base.big32(Field.initiatorTaskTag)
+        snackTag = base.big32(Field.snackTag)
         serials = TargetSerialNumbers(decoding: base)
         expDataSN = base.big32(Field.expDataSN)
         dataSegmentLength = base.big24(Field.dataSegmentLength)
@@ -112,6 +115,7 @@ package struct SCSIResponsePDU: Equatable, Sendable {
             dataSegmentLength: dataSegmentLength)
         base.put(byte: response, Field.response)
         base.put(byte: status, Field.status)
+        base.put(big32: snackTag, Field.snackTag)
         serials.encode(into: base)
         base.put(big32: expDataSN, Field.expDataSN)
         base.put(big32: residual.count, Field.residualCount)

@@ -1,8 +1,16 @@
 import Primitives
 
-/// SNACK Request (RFC 7143 §11.16). A target with ErrorRecoveryLevel 0 refuses it; the simulator sends it.
+/// Types of a SNACK Request (RFC 7143 §11.16.1).
+package enum SNACKType: UInt8, Sendable {
+    case dataOrR2T = 0
+    case status = 1
+    case dataACK = 2
+    case rData = 3
+}
+
+/// SNACK Request (RFC 7143 §11.16). A target with ErrorRecoveryLevel 0 refuses it.
 package struct SNACKRequestPDU: Equatable, Sendable {
-    /// 0 Data/R2T, 1 Status, 2 DataACK, 3 R-Data.
+    /// As it came; see `SNACKType`.
     package var type: UInt8 = 0
     package var lun: UInt64 = 0
     package var initiatorTaskTag: UInt32 = Tag.none

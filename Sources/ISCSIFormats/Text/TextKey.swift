@@ -32,6 +32,15 @@ package enum TextKey: UInt8, CaseIterable, Sendable {
         package let rule: KeyRule
         /// A discovery session answers `Irrelevant`.
         package let normalSessionOnly: Bool
+
+        /// Only the leading login of a session negotiates it (LO in RFC 7143 §13).
+        package var isLeadingOnly: Bool {
+            switch rule {
+            case .or, .and, .minimum, .maximum: true
+            case .list: normalSessionOnly
+            case .declared, .obsolete, .authentication: false
+            }
+        }
     }
 
     package var row: Row { Self.table[Int(rawValue)] }

@@ -9,6 +9,8 @@ enum CommandState: UInt8 {
     case active
     /// Everything about it is in the output; its Data-In pages are not yet sent.
     case responded
+    /// Its response is in the output, and all about it is kept until the initiator acknowledges the response.
+    case answered
     /// The initiator broke the protocol about it: the device server was told `commandLost`, and after its
     /// `commandEnded` a CHECK CONDITION is sent.
     case failing
@@ -29,6 +31,10 @@ struct CommandSlot {
     // The list of commands that have something to send.
     var next: Int32 = -1
     var queued = false
+    /// It came through the command order, and has a `RecoverySlot`.
+    var ordered = false
+    /// What is sent for it is kept until it is acknowledged.
+    var retains = false
 
     // Data-Out.
     var outRun = PageRun(parameter: .none, count: 0)
@@ -82,6 +88,8 @@ struct CommandSlot {
 enum TransportSense {
     static let unexpectedUnsolicitedData: UInt16 = 0x0C0C
     static let incorrectAmountOfData: UInt16 = 0x0C0D
+    static let protocolServiceCRCError: UInt16 = 0x4705
+    static let snackRejected: UInt16 = 0x1113
     /// Sense key ABORTED COMMAND.
     static let key: UInt8 = 0x0B
 }

@@ -12,7 +12,7 @@ extension ISCSITarget {
             reject(index, header, .invalidPDUField)
             return
         }
-        guard let found = tasks[taskKey(index, pdu.initiatorTaskTag)] else {
+        guard let found = tasks[taskKey(connections[index].session, pdu.initiatorTaskTag)] else {
             // The task ended before its data came: an abort, or an early response.
             statistics.dropped &+= 1
             return
@@ -20,6 +20,10 @@ extension ISCSITarget {
         let slot = Int(found)
         let command = commands.pointer(slot)
         let solicited = pdu.targetTransferTag != Tag.none
+        if command.pointee.ordered && Int(command.pointee.connection) != index {
+            reject(index, header, .invalidPDUField)
+            return
+        }
         if command.pointee.accepting {
             if command.pointee.dataOutLength == 0
                 || solicited && (!command.pointee.r2tOutstanding
@@ -27,6 +31,7 @@ extension ISCSITarget {
                 reject(index, header, .invalidPDUField)
                 return
             }
+            if command.pointee.ordered && !fitsSequence(slot, pdu) { return }
             if let code = violation(command, pdu, solicited: solicited) {
                 failCommand(slot, code)
             } else {
@@ -56,15 +61,18 @@ extension ISCSITarget {
 
     /// The initiator broke the data protocol of a command: the device server loses it, and the initiator gets a
     /// CHECK CONDITION when the device server has let go (RFC 7143 §11.4.7.2).
-    mutating func failCommand(_ slot: Int, _ code: UInt16) {
+    /// - Parameter awaitsData: the response waits for the end of the data that are on their way.
+    mutating func failCommand(_ slot: Int, _ code: UInt16, awaitsData: Bool = false) {
         let command = commands.pointer(slot)
         command.pointee.state = .failing
         command.pointee.failure = code
         command.pointee.outActive = false
         command.pointee.r2tWanted = false
-        // What it still sends is not waited for: it cannot be trusted to end.
-        command.pointee.unsolicitedOpen = false
-        command.pointee.r2tOutstanding = false
+        if !awaitsData {
+            // What it still sends is not waited for: it cannot be trusted to end.
+            command.pointee.unsolicitedOpen = false
+            command.pointee.r2tOutstanding = false
+        }
         statistics.protocolErrors &+= 1
         indications.append(.commandLost(CommandHandle(slot: slot, generation: command.pointee.generation)))
     }

@@ -41,7 +41,8 @@ extension ISCSITarget {
             indications.append(.dataInDelivered(CommandHandle(slot: slot, generation: command.pointee.generation)))
             return
         }
-        command.pointee.total = total
+        // Data for a host that has flagged a write: nothing of what it expects to be transferred is.
+        command.pointee.total = command.pointee.dataOutLength > 0 ? 0 : total
         if length == 0 {
             command.pointee.hasStatus = true
             command.pointee.status = .good
@@ -73,7 +74,9 @@ extension ISCSITarget {
         command.pointee.outStart = offset
         command.pointee.outEnd = offset + length
         command.pointee.outActive = true
-        if segmentIsOnItsWay(slot) {
+        if command.pointee.ordered {
+            feedStaged(slot)
+        } else if segmentIsOnItsWay(slot) {
             makeRunnable(Int(command.pointee.connection))
         } else {
             solicit(slot)
@@ -83,7 +86,7 @@ extension ISCSITarget {
     private mutating func sendCommandComplete(_ slot: Int, _ status: Status, _ sense: PageRun, _ total: UInt32) {
         let command = commands.pointer(slot)
         switch command.pointee.state {
-        case .free, .responded: return
+        case .free, .responded, .answered: return
         case .lost, .failing:
             // The last word about a command that it had not yet heard to be lost.
             commandEnded(slot)
@@ -95,7 +98,9 @@ extension ISCSITarget {
             command.pointee.hasStatus = true
             command.pointee.status = status
             command.pointee.sense = sense
-            command.pointee.total = total
+            // The same for a write of a host that has flagged a read.
+            let isOtherWay = command.pointee.dataInLength > 0 && command.pointee.inDataSN == 0
+            command.pointee.total = isOtherWay ? 0 : total
             respondWhenQuiet(slot)
         }
     }
@@ -109,7 +114,7 @@ extension ISCSITarget {
     private mutating func commandEnded(_ slot: Int) {
         let command = commands.pointer(slot)
         switch command.pointee.state {
-        case .free: return
+        case .free, .answered: return
         case .lost: free(slot)
         case .responded:
             keepPayload(of: slot)
@@ -132,11 +137,14 @@ extension ISCSITarget {
     /// The command no longer counts: its tag can come again, and its place in the window is free.
     @inline(__always) mutating func taskIsOver(_ slot: Int) {
         let command = commands.pointer(slot)
+        if command.pointee.ordered {
+            orderedTaskIsOver(slot)
+            return
+        }
         let index = Int(command.pointee.connection)
         if index < 0 { return }
-        tasks.remove(taskKey(index, command.pointee.initiatorTaskTag))
-        if connections[index].session >= 0 {
-            sessions.pointer(Int(connections[index].session)).pointee.outstanding -= 1
-        }
+        let session = connections[index].session
+        tasks.remove(taskKey(session, command.pointee.initiatorTaskTag))
+        if session >= 0 { sessions.pointer(Int(session)).pointee.outstanding -= 1 }
     }
 }

@@ -52,7 +52,7 @@ extension ISCSITarget {
             return
         }
         fill(slot, index, pdu)
-        tasks.set(taskKey(index, pdu.initiatorTaskTag), UInt32(slot))
+        tasks.set(taskKey(connections[index].session, pdu.initiatorTaskTag), UInt32(slot))
         let session = sessions.pointer(Int(connections[index].session))
         session.pointee.outstanding += 1
         session.pointee.commands &+= 1
@@ -62,10 +62,12 @@ extension ISCSITarget {
     }
 
     /// What makes a SCSI Command unacceptable as a PDU, nil when nothing does.
-    private mutating func violation(_ index: Int, _ pdu: SCSICommandPDU, _ header: UnsafeRawPointer) -> RejectReason? {
+    mutating func violation(_ index: Int, _ pdu: SCSICommandPDU, _ header: UnsafeRawPointer) -> RejectReason? {
         if sessions.pointer(Int(connections[index].session)).pointee.discovery { return .protocolError }
         if pdu.initiatorTaskTag == Tag.none { return .protocolError }
-        if tasks[taskKey(index, pdu.initiatorTaskTag)] != nil { return .taskInProgress }
+        if let other = tasks[taskKey(connections[index].session, pdu.initiatorTaskTag)], !forget(Int(other)) {
+            return .taskInProgress
+        }
         if pdu.attribute > 4 { return .invalidPDUField }
         // Bidirectional commands are not supported (RFC 7143 §11.2.2.3 gives them an additional header segment).
         if pdu.read && pdu.write { return .invalidPDUField }
@@ -75,7 +77,7 @@ extension ISCSITarget {
     }
 
     /// Unsolicited data that was not negotiated, or more than was: additional sense code and qualifier.
-    private mutating func unsolicitedDataFault(_ index: Int, _ pdu: SCSICommandPDU) -> UInt16? {
+    mutating func unsolicitedDataFault(_ index: Int, _ pdu: SCSICommandPDU) -> UInt16? {
         if !pdu.write { return nil }
         let parameters = connections[index].parameters
         let limit = min(parameters.firstBurstLength, pdu.expectedDataTransferLength)
@@ -97,7 +99,7 @@ extension ISCSITarget {
         return UnsafeRawBufferPointer(start: start + 4, count: length - 1)
     }
 
-    private mutating func fill(_ slot: Int, _ index: Int, _ pdu: SCSICommandPDU) {
+    mutating func fill(_ slot: Int, _ index: Int, _ pdu: SCSICommandPDU) {
         let command = commands.pointer(slot)
         let length = pdu.expectedDataTransferLength
         let generation = command.pointee.generation
@@ -115,7 +117,7 @@ extension ISCSITarget {
         command.pointee.unsolicitedOpen = pdu.write && !pdu.final && pdu.dataSegmentLength < end
     }
 
-    private mutating func indicate(_ slot: Int, _ index: Int, _ pdu: SCSICommandPDU, _ header: UnsafeRawPointer) {
+    mutating func indicate(_ slot: Int, _ index: Int, _ pdu: SCSICommandPDU, _ header: UnsafeRawPointer) {
         let command = commands.pointer(slot)
         var cdb = CDB(sixteen: header + Field.cdb)
         if pdu.totalAHSLength > 0, let extended = extendedCDB(header) {
@@ -148,6 +150,7 @@ extension ISCSITarget {
             connections[index].segment.slot = -1
             makeRunnable(index)
         }
+        if command.pointee.ordered { forgetRecovery(slot) }
         command.pointee.state = .free
         command.pointee.connection = -1
         command.pointee.generation &+= 1

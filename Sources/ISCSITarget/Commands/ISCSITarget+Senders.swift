@@ -60,7 +60,7 @@ extension ISCSITarget {
         command.pointee.next = -1
     }
 
-    private mutating func hasRoom(_ index: Int) -> Bool {
+    mutating func hasSenderRoom(_ index: Int) -> Bool {
         connections[index].output.hasRoom(
             bytes: Sizes.controlReserve + Sizes.commandPDU, entries: Sizes.controlEntries)
     }
@@ -68,17 +68,22 @@ extension ISCSITarget {
     /// Sends what one command has to send; false when there was no room for all of it.
     private mutating func serve(_ index: Int, _ slot: Int) -> Bool {
         let command = commands.pointer(slot)
+        if command.pointee.retains && !serveAgain(index, slot) { return false }
         if command.pointee.r2tWanted {
-            if !hasRoom(index) { return false }
+            if !hasSenderRoom(index) { return false }
             sendReadyToTransfer(index, slot)
         }
         while command.pointee.inActive && command.pointee.inQueued < command.pointee.inLength {
-            if !hasRoom(index) { return false }
-            sendDataInPDU(index, slot)
+            if !hasSenderRoom(index) { return false }
+            if command.pointee.retains { sendRetainedDataIn(index, slot) } else { sendDataInPDU(index, slot) }
         }
-        if command.pointee.hasStatus {
-            if !hasRoom(index) { return false }
-            sendResponse(index, slot)
+        if command.pointee.hasStatus && command.pointee.state != .answered {
+            if !hasSenderRoom(index) { return false }
+            if command.pointee.retains {
+                sendRetainedResponse(index, slot, again: false)
+            } else {
+                sendResponse(index, slot)
+            }
         }
         return true
     }
@@ -93,6 +98,7 @@ extension ISCSITarget {
         command.pointee.r2tOutstanding = true
         command.pointee.r2tEnd = start + length
         command.pointee.outDataSN = 0
+        if command.pointee.ordered { recovery[slot].r2tStart = start }
         command.pointee.targetTransferTag = transferTag()
         var pdu = ReadyToTransferPDU()
         pdu.lun = command.pointee.lun
@@ -151,7 +157,7 @@ extension ISCSITarget {
     }
 
     /// Padding and digest of a Data-In.
-    private mutating func appendTrailer(
+    mutating func appendTrailer(
         _ c: UnsafeMutablePointer<Connection>, _ run: PageRun, _ position: Int, _ count: Int
     ) {
         let padding = BasicHeaderSegment.padded(count) - count
@@ -174,9 +180,7 @@ extension ISCSITarget {
     /// SCSI Response (RFC 7143 §11.4); the command is over with it.
     private mutating func sendResponse(_ index: Int, _ slot: Int) {
         let command = commands.pointer(slot)
-        let failure = command.pointee.failure
-        let senseLength = failure != 0 ? FixedSense.length : min(Int(command.pointee.sense.count), Sizes.sense)
-        let dataLength = senseLength > 0 ? senseLength + 2 : 0
+        let dataLength = senseSegmentLength(slot)
         guard let base = beginPDU(index, dataLength: dataLength) else { return }
         taskIsOver(slot)
         var pdu = SCSIResponsePDU()
@@ -187,22 +191,33 @@ extension ISCSITarget {
         pdu.expDataSN = command.pointee.inDataSN
         pdu.dataSegmentLength = UInt32(truncatingIfNeeded: dataLength)
         pdu.encode(into: base)
-        if dataLength > 0 {
-            let data = dataSegment(index, base)
-            data.put(big16: UInt16(truncatingIfNeeded: senseLength), 0)
-            if failure != 0 {
-                FixedSense.encode(key: TransportSense.key, code: failure, into: data + 2)
-            } else {
-                let piece = command.pointee.sense.piece(at: 0, frames: frames, lists: lists)
-                (data + 2).copyMemory(from: piece.base, byteCount: min(senseLength, piece.count))
-            }
-        }
+        if dataLength > 0 { putSense(slot, dataSegment(index, base), dataLength - 2) }
         finishPDU(index, base, dataLength: dataLength)
         if command.pointee.deliversWithResponse {
             indications.append(.dataInDelivered(CommandHandle(slot: slot, generation: command.pointee.generation)))
         }
         command.pointee.state = .responded
         command.pointee.inActive = false
+    }
+
+    /// Bytes of a command's sense data with the length before them; 0: it has none.
+    @inline(__always) mutating func senseSegmentLength(_ slot: Int) -> Int {
+        let command = commands.pointer(slot)
+        if command.pointee.failure != 0 { return FixedSense.length + 2 }
+        let length = min(Int(command.pointee.sense.count), Sizes.sense)
+        return length > 0 ? length + 2 : 0
+    }
+
+    /// Writes `length` bytes of sense data, and their length before them.
+    @inline(__always) mutating func putSense(_ slot: Int, _ data: UnsafeMutableRawPointer, _ length: Int) {
+        let command = commands.pointer(slot)
+        data.put(big16: UInt16(truncatingIfNeeded: length), 0)
+        if command.pointee.failure != 0 {
+            FixedSense.encode(key: TransportSense.key, code: command.pointee.failure, into: data + 2)
+        } else {
+            let piece = command.pointee.sense.piece(at: 0, frames: frames, lists: lists)
+            (data + 2).copyMemory(from: piece.base, byteCount: min(length, piece.count))
+        }
     }
 
     /// A SCSI Response for a command that gets no slot. The parser has seen to it that there is room.

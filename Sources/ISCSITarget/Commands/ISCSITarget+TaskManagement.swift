@@ -18,23 +18,61 @@ extension ISCSITarget {
         }
         switch code {
         case .abortTask: abortTask(index, pdu, header)
-        case .abortTaskSet: forward(index, pdu, header, .abortTaskSet)
-        case .clearACA: forward(index, pdu, header, .clearACA)
-        case .clearTaskSet: forward(index, pdu, header, .clearTaskSet)
-        case .logicalUnitReset: forward(index, pdu, header, .logicalUnitReset)
-        case .targetWarmReset: forward(index, pdu, header, .targetWarmReset)
-        case .targetColdReset: forward(index, pdu, header, .targetColdReset)
-        case .taskReassign: answer(index, pdu.initiatorTaskTag, .reassignmentNotSupported)
-        case .queryTask, .queryTaskSet, .iTNexusReset, .queryAsynchronousEvent:
-            // RFC 7144 has them for iSCSIProtocolLevel 2; ours is 1.
-            answer(index, pdu.initiatorTaskTag, .notSupported)
+        case .taskReassign: taskReassign(index, pdu)
+        case .queryTask where hasQueries(index): queryTask(index, pdu, header)
+        case .abortTaskSet, .clearACA, .clearTaskSet, .logicalUnitReset, .targetWarmReset, .targetColdReset:
+            forwardInOrder(index, pdu, header, code)
+        case .queryTaskSet, .iTNexusReset, .queryAsynchronousEvent:
+            if hasQueries(index) {
+                forwardInOrder(index, pdu, header, code)
+            } else {
+                answer(index, pdu.initiatorTaskTag, .notSupported)
+            }
+        case .queryTask: answer(index, pdu.initiatorTaskTag, .notSupported)
         }
+    }
+
+    /// RFC 7144 has functions 9 to 12 for iSCSIProtocolLevel 2.
+    private mutating func hasQueries(_ index: Int) -> Bool { connections[index].parameters.protocolLevel >= 2 }
+
+    /// Hands on a function that concerns many tasks, when all commands before it are here.
+    private mutating func forwardInOrder(
+        _ index: Int, _ pdu: TaskManagementRequestPDU, _ header: UnsafeRawPointer, _ code: TaskManagementCode
+    ) {
+        guard let function = Self.function(code), !waits(index, header) else { return }
+        forward(index, pdu, header, function)
+    }
+
+    private static func function(_ code: TaskManagementCode) -> TaskManagementFunction? {
+        switch code {
+        case .abortTaskSet: .abortTaskSet
+        case .clearACA: .clearACA
+        case .clearTaskSet: .clearTaskSet
+        case .logicalUnitReset: .logicalUnitReset
+        case .targetWarmReset: .targetWarmReset
+        case .targetColdReset: .targetColdReset
+        case .queryTaskSet: .queryTaskSet
+        case .iTNexusReset: .iTNexusReset
+        case .queryAsynchronousEvent: .queryAsynchronousEvent
+        case .abortTask, .queryTask, .taskReassign: nil
+        }
+    }
+
+    /// QUERY TASK (RFC 7144 §4.3.1): a task that is not known here is not in the task set.
+    private mutating func queryTask(_ index: Int, _ pdu: TaskManagementRequestPDU, _ header: UnsafeRawPointer) {
+        guard let slot = tasks[taskKey(connections[index].session, pdu.referencedTaskTag)] else {
+            answer(index, pdu.initiatorTaskTag, .functionComplete)
+            return
+        }
+        let command = commands.pointer(Int(slot))
+        let handle = CommandHandle(slot: Int(slot), generation: command.pointee.generation)
+        forward(index, pdu, header, .queryTask, handle)
     }
 
     /// ABORT TASK. A task that is not known has either been answered, or its command did not arrive; RFC 7143 §11.6.1
     /// tells them apart by RefCmdSN.
     private mutating func abortTask(_ index: Int, _ pdu: TaskManagementRequestPDU, _ header: UnsafeRawPointer) {
-        if let slot = tasks[taskKey(index, pdu.referencedTaskTag)] {
+        if let slot = tasks[taskKey(connections[index].session, pdu.referencedTaskTag)] {
             let command = commands.pointer(Int(slot))
             if command.pointee.state == .active && !command.pointee.hasStatus {
                 let handle = CommandHandle(slot: Int(slot), generation: command.pointee.generation)
@@ -54,7 +92,11 @@ extension ISCSITarget {
         let inWindow = session.pointee.expCmdSN <= reference && reference <= session.pointee.maxCmdSN
         if inWindow && reference < SerialNumber(pdu.cmdSN) {
             // The command is considered received, so that the order can go on behind it.
-            if reference == session.pointee.expCmdSN { session.pointee.expCmdSN = reference &+ 1 }
+            if connections[index].ordered {
+                skip(connections[index].session, reference)
+            } else if reference == session.pointee.expCmdSN {
+                session.pointee.expCmdSN = reference &+ 1
+            }
             answer(index, pdu.initiatorTaskTag, .functionComplete)
         } else {
             answer(index, pdu.initiatorTaskTag, .taskDoesNotExist)
@@ -109,15 +151,15 @@ extension ISCSITarget {
 
     /// TARGET COLD RESET also ends every session with the target, like a power cycle (RFC 7143 §11.5.1).
     private mutating func dropSessions(of target: UInt16) {
-        for index in 0..<madeConnections where connections[index].session >= 0 {
-            let session = sessions.pointer(Int(connections[index].session))
-            if !session.pointee.discovery && session.pointee.target == target {
-                closeConnection(index, flush: true)
+        for place in 0..<sessions.capacity {
+            let session = sessions.pointer(place)
+            if session.pointee.inUse && !session.pointee.discovery && session.pointee.target == target {
+                dropSession(place, flush: true)
             }
         }
     }
 
-    private mutating func answer(_ index: Int, _ initiatorTaskTag: UInt32, _ code: TaskManagementResponseCode) {
+    mutating func answer(_ index: Int, _ initiatorTaskTag: UInt32, _ code: TaskManagementResponseCode) {
         guard let base = beginPDU(index, dataLength: 0) else { return }
         var pdu = TaskManagementResponsePDU()
         pdu.response = code.rawValue

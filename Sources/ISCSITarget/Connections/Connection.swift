@@ -4,6 +4,16 @@ import Primitives
 /// The states of a connection that this target tells apart (RFC 7143 §8.1.3).
 enum ConnectionState: UInt8 { case free, inLogin, loggedIn, cleanupWait }
 
+/// Why a connection leaves its session.
+enum ConnectionEnd {
+    /// By a logout, or by our will.
+    case closed
+    /// Its stream ended, or the initiator broke the protocol.
+    case failed
+    /// The initiator removed it for recovery.
+    case released
+}
+
 /// What a connection's parser waits for.
 enum ParserWait: UInt8 {
     case nothing
@@ -27,6 +37,13 @@ struct NegotiatedParameters: Equatable {
     var immediateData = true
     var headerDigest = false
     var dataDigest = false
+    var maxConnections: UInt16 = 1
+    var errorRecoveryLevel: UInt8 = 0
+    /// iSCSIProtocolLevel (RFC 7144): 2 has the task management functions of SAM-4 and later.
+    var protocolLevel: UInt8 = 1
+    /// DefaultTime2Wait and DefaultTime2Retain, in seconds.
+    var time2Wait: UInt16 = 2
+    var time2Retain: UInt16 = 20
 }
 
 /// A data segment that is on its way in.
@@ -44,6 +61,8 @@ struct IncomingSegment {
     /// The F bit of its Data-Out; false for immediate data.
     var endsSequence = false
     var solicited = false
+    /// The data are collected in the connection's draft, for the PDU in `headerCopy`.
+    var isDraft = false
 }
 
 /// One TCP connection: what was received and not parsed, what is to be sent, and the connection's part of the login.
@@ -62,7 +81,7 @@ struct Connection {
 
     // Receiving.
     let buffer: UnsafeMutableRawPointer
-    /// Copy of the header whose data segment is on its way, for a Reject.
+    /// Copy of the header whose data segment is on its way: for a Reject, and for PDUs that are drafted.
     let headerCopy: UnsafeMutableRawPointer
     var head = 0
     var tail = 0
@@ -86,6 +105,23 @@ struct Connection {
     var lastSender: Int32 = -1
     var taskManagementRequests = 0
 
+    // Recovery.
+    /// The session's CmdSNs may come out of order: see `Session.ordered`.
+    var ordered = false
+    /// ErrorRecoveryLevel is above 0: what is not acknowledged is kept.
+    var retains = false
+    /// Data of the SCSI Command or unsolicited Data-Out in `headerCopy`, as far as they have come.
+    var draft = ByteChain()
+    /// Numbered responses that are not acknowledged, as `ResponseRecord`s.
+    var responses = ByteChain()
+    /// All StatSNs before it are acknowledged.
+    var acknowledgedStatSN: UInt32 = 0
+    /// Responses that are to be sent again, from the first StatSN to before the second.
+    var againFrom: UInt32 = 0
+    var againTo: UInt32 = 0
+    /// More is unacknowledged than is kept for one connection.
+    var overdue = false
+
     // Times.
     var connectedAt = Instant.zero
     var lastReceived = Instant.zero
@@ -96,7 +132,7 @@ struct Connection {
 
     init() {
         buffer = .allocate(byteCount: Sizes.receiveBuffer, alignment: 64)
-        headerCopy = .allocate(byteCount: Field.headerLength, alignment: 8)
+        headerCopy = .allocate(byteCount: Sizes.headerCopy, alignment: 8)
     }
 
     /// Received bytes that have not been parsed.
@@ -121,6 +157,11 @@ struct Connection {
         firstSender = -1
         lastSender = -1
         taskManagementRequests = 0
+        ordered = false
+        retains = false
+        againFrom = 0
+        againTo = 0
+        overdue = false
         connectedAt = now
         lastReceived = now
         refusedAt = .never

@@ -41,29 +41,6 @@ extension ISCSITarget {
         finishPDU(index, base, dataLength: 0)
     }
 
-    /// Logout Request (RFC 7143 §11.14): the session has one connection, so that it ends with either reason.
-    mutating func logoutRequest(_ index: Int, _ header: UnsafeRawPointer) {
-        let pdu = LogoutRequestPDU(decoding: header)
-        if !isAdmitted(index, header) { return }
-        var code = LogoutResponseCode.closed
-        switch LogoutReason(rawValue: pdu.reason) {
-        case .closeSession: break
-        case .closeConnection: if pdu.cid != connections[index].cid { code = .cidNotFound }
-        case .removeConnectionForRecovery: code = .recoveryNotSupported
-        case nil:
-            reject(index, header, .invalidPDUField)
-            return
-        }
-        guard let base = beginPDU(index, dataLength: 0) else { return }
-        var answer = LogoutResponsePDU()
-        answer.response = code.rawValue
-        answer.initiatorTaskTag = pdu.initiatorTaskTag
-        answer.serials = serials(index, advance: true)
-        answer.encode(into: base)
-        finishPDU(index, base, dataLength: 0)
-        if code == .closed { closeConnection(index, flush: true) }
-    }
-
     /// Reject (RFC 7143 §11.17) with the header that is refused.
     mutating func reject(_ index: Int, _ header: UnsafeRawPointer, _ reason: RejectReason) {
         statistics.rejects &+= 1
@@ -75,15 +52,5 @@ extension ISCSITarget {
         pdu.encode(into: base)
         dataSegment(index, base).copyMemory(from: header, byteCount: Field.headerLength)
         finishPDU(index, base, dataLength: Field.headerLength)
-    }
-
-    /// Asynchronous Message that asks for a logout (RFC 7143 §11.9.1); nothing is kept for a later reconnect.
-    mutating func sendLogoutRequest(_ index: Int) {
-        guard let base = beginPDU(index, dataLength: 0) else { return }
-        var pdu = AsyncMessagePDU()
-        pdu.event = AsyncEvent.logoutRequested.rawValue
-        pdu.serials = serials(index, advance: true)
-        pdu.encode(into: base)
-        finishPDU(index, base, dataLength: 0)
     }
 }

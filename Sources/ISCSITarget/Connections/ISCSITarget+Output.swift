@@ -58,6 +58,7 @@ extension ISCSITarget {
         }
         if c.pointee.output.isEmpty { c.pointee.transmitting = false }
         if c.pointee.firstSender >= 0 { serveSenders(index) }
+        if c.pointee.ordered { goOn(index) }
         if c.pointee.wait == .output {
             c.pointee.wait = .nothing
             parse(index)
@@ -75,6 +76,12 @@ extension ISCSITarget {
     /// Copies what is in the output of a command's Data-In run, as the run's pages are about to go. Only for commands
     /// that end early; what can be copied is bounded by one run.
     mutating func keepPayload(of slot: Int) {
+        copyPayload(of: slot)
+        commands.pointer(slot).pointee.inActive = false
+    }
+
+    /// The same, while the command goes on.
+    mutating func copyPayload(of slot: Int) {
         let command = commands.pointer(slot)
         if !command.pointee.inActive || command.pointee.connection < 0 { return }
         let c = connections + Int(command.pointee.connection)
@@ -91,10 +98,8 @@ extension ISCSITarget {
                 (copy + done).copyMemory(from: piece.base, byteCount: count)
                 done += count
             }
-            entry.pointee.kind = .owned
-            entry.pointee.pointer = copy
+            c.pointee.output.own(place, copy)
         }
-        command.pointee.inActive = false
     }
 
     /// StatSN, ExpCmdSN and MaxCmdSN for the next PDU of a connection; opens the window as far as the session's share
@@ -132,8 +137,14 @@ extension ISCSITarget {
         base + Field.headerLength + (connections[index].parameters.headerDigest ? 4 : 0)
     }
 
-    /// Completes a PDU from `beginPDU`: padding and digests (RFC 7143 §11.2.3), then the driver's word.
+    /// Completes a PDU from `beginPDU`, and keeps it where it can be asked for again.
     mutating func finishPDU(_ index: Int, _ base: UnsafeMutableRawPointer, dataLength: Int) {
+        if connections[index].retains { keepPDU(index, base, dataLength: dataLength) }
+        finish(index, base, dataLength: dataLength)
+    }
+
+    /// Completes a PDU from `beginPDU`: padding and digests (RFC 7143 §11.2.3), then the driver's word.
+    mutating func finish(_ index: Int, _ base: UnsafeMutableRawPointer, dataLength: Int) {
         let c = connections + index
         if c.pointee.parameters.headerDigest { putDigest(Checksum.crc32c(base, Field.headerLength), base + 48) }
         if dataLength > 0 {
@@ -143,6 +154,12 @@ extension ISCSITarget {
             if c.pointee.parameters.dataDigest { putDigest(Checksum.crc32c(data, padded), data + padded) }
         }
         sent(index)
+    }
+
+    /// There is room again in an ordered session's output: what was asked for again, and what was held, may go on.
+    private mutating func goOn(_ index: Int) {
+        if connections[index].againFrom != connections[index].againTo { repeatResponses(index) }
+        if connections[index].session >= 0 { deliverHeld(Int(connections[index].session)) }
     }
 
     /// A digest goes out with its least significant byte first: the CRC's bits are numbered the other way round

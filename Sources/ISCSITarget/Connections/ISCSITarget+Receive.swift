@@ -53,6 +53,7 @@ extension ISCSITarget {
         guard let index = connection(stream) else { return }
         let c = connections + index
         if c.pointee.state != .inLogin && c.pointee.state != .loggedIn { return }
+        self.now = now
         statistics.bytesReceived &+= UInt64(count)
         c.pointee.lastReceived = now
         c.pointee.ping = nil
@@ -110,7 +111,7 @@ extension ISCSITarget {
                 continue
             }
             if c.pointee.available < Field.headerLength { break }
-            if !c.pointee.output.hasRoom(bytes: Sizes.parseReserve, entries: Sizes.controlEntries * 2) {
+            if !hasParseReserve(index) {
                 c.pointee.wait = .output
                 break
             }
@@ -143,6 +144,11 @@ extension ISCSITarget {
             fail(index, .segmentTooLong)
             return false
         }
+        if c.pointee.ordered {
+            // A Logout Request carries the ExpStatSN of the connection that it names (RFC 7143 §11.14.5).
+            if c.pointee.retains && header.opcode != .logoutRequest { acknowledge(index, header.expStatSN) }
+            return parseOrdered(index, header, headerLength + digest)
+        }
         switch header.opcode {
         case .scsiCommand:
             consumeHeader(index, headerLength + digest)
@@ -159,13 +165,13 @@ extension ISCSITarget {
         }
     }
 
-    private mutating func consumeHeader(_ index: Int, _ count: Int) {
+    mutating func consumeHeader(_ index: Int, _ count: Int) {
         connections[index].head += count
         statistics.pdusReceived &+= 1
     }
 
     /// Parses a PDU that is handled when all of it is in the buffer.
-    private mutating func parseCollected(_ index: Int, _ header: BasicHeaderSegment, _ headerLength: Int) -> Bool {
+    mutating func parseCollected(_ index: Int, _ header: BasicHeaderSegment, _ headerLength: Int) -> Bool {
         let c = connections + index
         let length = header.dataSegmentLength
         if length > Sizes.collectedSegment {
@@ -179,8 +185,7 @@ extension ISCSITarget {
         let data = UnsafeRawPointer(c.pointee.start + headerLength)
         consumeHeader(index, headerLength + padded + digest)
         if digest > 0 && Checksum.crc32c(data, padded) != data.little32(padded) {
-            failDataDigest(index, header.base)
-            return false
+            return failDataDigest(index, header)
         }
         if header.additionalLength > 0 {
             reject(index, header.base, .invalidPDUField)
@@ -190,20 +195,32 @@ extension ISCSITarget {
         return true
     }
 
-    /// RFC 7143 §7.8: a data digest error is answered with a Reject; at ErrorRecoveryLevel 0 the session fails after.
-    mutating func failDataDigest(_ index: Int, _ header: UnsafeRawPointer) {
+    /// RFC 7143 §7.8: a data digest error is answered with a Reject, and the PDU is discarded. When it has a place in
+    /// the command order, it can come again only above ErrorRecoveryLevel 0; else the session fails.
+    private mutating func failDataDigest(_ index: Int, _ header: BasicHeaderSegment) -> Bool {
         statistics.digestErrors &+= 1
-        reject(index, header, .dataDigestError)
+        reject(index, header.base, .dataDigestError)
+        if header.immediate || connections[index].retains || header.opcode == .snackRequest { return true }
         fail(index, .dataDigest)
+        return false
     }
 
     private mutating func dispatch(_ index: Int, _ header: BasicHeaderSegment, _ data: UnsafeRawBufferPointer) {
+        if connections[index].ordered && !header.immediate && header.opcode?.hasCmdSN == true {
+            enter(index, header.base, data, Arrival())
+        } else {
+            perform(index, header, data)
+        }
+    }
+
+    /// What a PDU that has been collected asks for.
+    mutating func perform(_ index: Int, _ header: BasicHeaderSegment, _ data: UnsafeRawBufferPointer) {
         switch header.opcode {
         case .nopOut: nopOut(index, header.base, data)
         case .taskManagementRequest: taskManagementRequest(index, header.base)
         case .textRequest: textRequest(index, header.base, data)
         case .logoutRequest: logoutRequest(index, header.base)
-        case .snackRequest: reject(index, header.base, .snackReject)
+        case .snackRequest: snackRequest(index, header.base)
         case .loginRequest: reject(index, header.base, .protocolError)
         case .scsiCommand, .dataOut: break
         case .nopIn, .scsiResponse, .taskManagementResponse, .loginResponse, .textResponse, .dataIn, .logoutResponse,

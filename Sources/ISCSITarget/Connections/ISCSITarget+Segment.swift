@@ -39,6 +39,7 @@ extension ISCSITarget {
                     continue
                 }
             } else {
+                if c.pointee.segment.isDraft && !collect(index, count) { return false }
                 took(c, count)
             }
             if count == 0 { return false }
@@ -76,15 +77,30 @@ extension ISCSITarget {
         let trailer = UnsafeRawPointer(c.pointee.start)
         c.pointee.head += segment.trailer
         c.pointee.segment = IncomingSegment()
+        var isDamaged = false
         if segment.hasDigest {
             let padding = segment.trailer - 4
-            if ~Checksum.extend(segment.crc, trailer, padding) != trailer.little32(padding) {
-                failDataDigest(index, c.pointee.headerCopy)
-                return false
-            }
+            isDamaged = ~Checksum.extend(segment.crc, trailer, padding) != trailer.little32(padding)
         }
-        if segment.slot >= 0 { segmentEnded(index, Int(segment.slot), segment) }
+        if segment.isDraft {
+            draftEnded(index, isDamaged: isDamaged)
+        } else if isDamaged {
+            segmentDamaged(index, segment)
+        } else if segment.slot >= 0 {
+            segmentEnded(index, Int(segment.slot), segment)
+        }
         return true
+    }
+
+    /// RFC 7143 §7.8: a Data-Out whose digest is wrong is rejected and discarded. Its task then recovers the data, or
+    /// ends with a CHECK CONDITION after the last of them. Of a SCSI Command, all but the data counts.
+    private mutating func segmentDamaged(_ index: Int, _ segment: IncomingSegment) {
+        statistics.digestErrors &+= 1
+        reject(index, connections[index].headerCopy, .dataDigestError)
+        let slot = Int(segment.slot)
+        if slot < 0 { return }
+        if commands.pointer(slot).pointee.accepting { dataOutDamaged(index, slot, segment) }
+        if !commands.pointer(slot).pointee.accepting { segmentEnded(index, slot, segment) }
     }
 
     /// A segment of a command is complete and right: reports a full run, closes the sequence at its F bit, and

@@ -33,6 +33,8 @@ struct OutputRing {
     private var liveBytes = 0
     /// Bytes of the first entry that have left.
     private(set) var firstSent = 0
+    /// Bytes of entries that own them.
+    private(set) var ownedBytes = 0
 
     init() {
         bytes = .allocate(byteCount: Sizes.outputBytes, alignment: 64)
@@ -79,6 +81,19 @@ struct OutputRing {
             pointer: nil))
     }
 
+    /// Adds bytes that the ring frees when they are sent.
+    mutating func append(owned pointer: UnsafeMutableRawPointer, length: UInt32) {
+        push(OutputEntry(kind: .owned, last: false, slot: -1, position: 0, length: length, pointer: pointer))
+        ownedBytes += Int(length)
+    }
+
+    /// The payload in entry `index` from the front has been copied to `pointer`, which the ring frees.
+    mutating func own(_ index: Int, _ pointer: UnsafeMutableRawPointer) {
+        entry(index).pointee.kind = .owned
+        entry(index).pointee.pointer = pointer
+        ownedBytes += Int(entry(index).pointee.length)
+    }
+
     @inline(__always) private mutating func push(_ entry: OutputEntry) {
         precondition(entryCount < Sizes.outputEntries, "the output entries were overrun")
         entries[(entryHead &+ entryCount) & (Sizes.outputEntries - 1)] = entry
@@ -106,7 +121,9 @@ struct OutputRing {
             liveBytes -= length
             byteHead = Int(first.pointee.position) &+ length
         case .payload: if first.pointee.last { return (taken, first.pointee.slot) }
-        case .owned: first.pointee.pointer?.deallocate()
+        case .owned:
+            ownedBytes -= length
+            first.pointee.pointer?.deallocate()
         }
         return (taken, -1)
     }

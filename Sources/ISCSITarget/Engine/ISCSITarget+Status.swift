@@ -10,7 +10,7 @@ extension ISCSITarget {
             result.append(SessionSnapshot(
                 initiator: String(decoding: portName(index), as: UTF8.self),
                 target: session.pointee.discovery ? nil : session.pointee.target,
-                connections: session.pointee.connection >= 0 ? 1 : 0, commands: session.pointee.commands))
+                connections: session.pointee.connectionCount, commands: session.pointee.commands))
         }
         return result
     }
@@ -19,6 +19,10 @@ extension ISCSITarget {
     package var connectionCount: Int { connectionPlaces.count }
     /// Sessions that are open, discovery sessions among them.
     package var sessionCount: Int { sessions.count }
+    /// Blocks of what can be sent again or waits for its turn, of all sessions.
+    package var retainedBlocks: Int { pool.inUse }
+    /// PDUs that wait for their turn.
+    package var heldCount: Int { held.count }
     /// Command slots in use.
     package var commandCount: Int { commands.count }
 }

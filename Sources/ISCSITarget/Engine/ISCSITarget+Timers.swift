@@ -26,12 +26,17 @@ extension ISCSITarget {
     /// answered. Early calls do nothing.
     package mutating func tick(at now: Instant) {
         if now < nextDeadline { return }
+        self.now = now
         nextDeadline = .never
         for index in 0..<madeConnections {
             let c = connections + index
             if deadline(c) <= now { expire(index, at: now) }
             expect(deadline(c))
         }
+        for place in 0..<lostConnections.capacity where lostConnections[place].session >= 0 {
+            if lostConnections[place].until <= now { expireLost(place) } else { expect(lostConnections[place].until) }
+        }
+        if logoutDeadline <= now { dropAll() } else { expect(logoutDeadline) }
     }
 
     private mutating func expire(_ index: Int, at now: Instant) {

@@ -51,9 +51,28 @@ package struct ISCSITarget: ~Copyable {
     var commandShare: Int
 
     var commands: Table<CommandSlot>
-    /// (connection, initiator task tag) of active commands to their slots.
+    /// (session, initiator task tag) of active commands to their slots.
     var tasks: KeyIndex
     var taskManagement: Table<TaskManagementSlot>
+
+    /// What can be sent again, or waits for its turn.
+    var pool: RetentionPool
+    /// By command slot: what only sessions with `ordered` need.
+    let recovery: UnsafeMutablePointer<RecoverySlot>
+    var held: Table<HeldPDU>
+    /// Headers of the held PDUs.
+    let heldHeaders: UnsafeMutableRawPointer
+    /// (session, CmdSN) to places of `held`, and (session, initiator task tag) of held SCSI Commands.
+    var order: KeyIndex
+    var heldTasks: KeyIndex
+    /// Connections that are gone, whose commands can still be reassigned.
+    var lostConnections: Table<LostConnection>
+    /// Data of a held PDU that is delivered, in one piece.
+    let scratch: UnsafeMutableRawPointer
+    /// The present call's time.
+    var now = Instant.zero
+    /// Sessions are asked to log out; those that have not by then are dropped.
+    var logoutDeadline = Instant.never
     var nextTransferTag: UInt32 = 1
     private let pinned = Pinned()
 
@@ -80,6 +99,15 @@ package struct ISCSITarget: ~Copyable {
         commands = Table(capacity: limits.maxCommands, initial: CommandSlot())
         tasks = KeyIndex(entries: limits.maxCommands)
         taskManagement = Table(capacity: limits.maxTaskManagementRequests, initial: TaskManagementSlot())
+        pool = RetentionPool(bytes: limits.retainedBytes)
+        recovery = .allocate(capacity: limits.maxCommands)
+        recovery.initialize(repeating: RecoverySlot(), count: limits.maxCommands)
+        held = Table(capacity: limits.maxCommands, initial: HeldPDU(), lazily: true)
+        heldHeaders = .allocate(byteCount: limits.maxCommands * Sizes.headerCopy, alignment: 8)
+        order = KeyIndex(entries: limits.maxCommands)
+        heldTasks = KeyIndex(entries: limits.maxCommands)
+        lostConnections = Table(capacity: max(64, limits.maxConnections), initial: LostConnection())
+        scratch = .allocate(byteCount: Sizes.collectedSegment, alignment: 64)
         lastTSIH = UInt16(truncatingIfNeeded: random.next())
         challengeIdentifier = UInt8(truncatingIfNeeded: random.next())
         commandShare = min(limits.commandWindow, limits.maxCommands)
@@ -90,6 +118,9 @@ package struct ISCSITarget: ~Copyable {
         connections.deinitialize(count: madeConnections)
         connections.deallocate()
         portNames.deallocate()
+        recovery.deallocate()
+        heldHeaders.deallocate()
+        scratch.deallocate()
     }
 
     /// Connections that can go on with `resume`.
@@ -98,8 +129,9 @@ package struct ISCSITarget: ~Copyable {
     /// The connection of a stream, nil when there is none.
     @inline(__always) func connection(_ stream: StreamID) -> Int? { streams[UInt64(stream.raw)].map { Int($0) } }
 
-    @inline(__always) func taskKey(_ connection: Int, _ initiatorTaskTag: UInt32) -> UInt64 {
-        UInt64(connection) << 32 | UInt64(initiatorTaskTag)
+    /// Key of a task in its session, and of a CmdSN in the command order.
+    @inline(__always) func taskKey(_ session: Int32, _ number: UInt32) -> UInt64 {
+        UInt64(UInt32(bitPattern: session)) << 32 | UInt64(number)
     }
 
     /// The port name of a session; the memory is the session's until it ends and another takes its place.

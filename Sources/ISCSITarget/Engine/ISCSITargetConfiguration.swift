@@ -67,6 +67,11 @@ package struct ISCSITargetConfiguration: Sendable {
         package var failureDelay: Interval = .seconds(1)
         /// An initiator that was redirected and is back this soon is served.
         package var redirectPatience: Interval = .seconds(10)
+        /// The longest DefaultTime2Retain that we accept, in seconds: how long commands wait for a new connection.
+        package var time2Retain: UInt16 = 20
+        /// Bytes in which data and responses wait for their acknowledgement, and commands for those before them; of
+        /// all sessions together. What does not fit cannot be sent again.
+        package var retainedBytes = 64 << 20
         /// From the connect to the full-feature phase.
         package var loginTime: Interval = .seconds(15)
         /// Silence after which the initiator is pinged; zero: never.
@@ -112,6 +117,12 @@ enum Sizes {
     static let controlEntries = 64
     /// What one header with sense data can take, at the most.
     static let commandPDU = 512
+    /// Bytes of a header with additional segments, as far as they mean something to us.
+    static let headerCopy = 112
+    /// Bytes of responses that one connection may leave unacknowledged.
+    static let unacknowledged = 262_144
+    /// Bytes of data that are in one connection's output again.
+    static let sentAgain = 524_288
     /// Bytes of an initiator port name: 223 of a name, 5 of `,i,0x`, 12 of an ISID.
     static let portName = 256
     /// Keys of one login or text that are answered NotUnderstood, at the most.

@@ -105,8 +105,7 @@ extension ISCSITarget {
     /// Whether initiator and target can have this session, once their names are known.
     private mutating func judge(_ index: Int, _ login: LoginNegotiation) -> LoginStatus? {
         if login.first.tsih == 0 { return isSentAway(index, login) ? .targetMovedTemporarily : nil }
-        // Another connection for a session: MaxConnections is 1 in all of them.
-        return session(tsih: login.first.tsih) == nil ? .sessionDoesNotExist : .tooManyConnections
+        return judgeJoining(login)
     }
 
     func target(named name: [UInt8]) -> UInt16? { configuration.target(named: name) }
@@ -132,7 +131,7 @@ extension ISCSITarget {
         TargetSerialNumbers(statSN: connections[index].statSN, expCmdSN: pdu.cmdSN, maxCmdSN: pdu.cmdSN)
     }
 
-    private mutating func answer(
+    mutating func answer(
         _ index: Int, _ pdu: LoginRequestPDU, transit: Bool, text: [UInt8], status: LoginStatus = .success,
         tsih: UInt16? = nil
     ) {
@@ -160,10 +159,14 @@ extension ISCSITarget {
     /// The last step of a login: the session begins. An older session of the same initiator port with the same target
     /// is ended first (session reinstatement, RFC 7143 §6.3.5).
     private mutating func establish(_ index: Int, _ pdu: LoginRequestPDU, _ login: LoginNegotiation) {
+        if pdu.tsih != 0 {
+            join(index, pdu, login)
+            return
+        }
         let name = Self.portName(login.initiatorName, pdu.isid)
         let target = login.target
         reinstate(name, target: target, discovery: login.discovery)
-        guard name.count <= Sizes.portName, mayHaveSession(login), let place = sessions.take() else {
+        guard name.count <= Sizes.portName, mayHaveSession(login), let place = sessions.take() ?? takeAbandoned() else {
             refuse(index, pdu, .outOfResources)
             return
         }
@@ -176,7 +179,8 @@ extension ISCSITarget {
         session.isid = pdu.isid
         session.tsih = freshTSIH()
         session.portNameLength = name.count
-        session.connection = Int32(truncatingIfNeeded: index)
+        session.connectionCount = 1
+        session.ordered = login.parameters.errorRecoveryLevel > 0
         session.expCmdSN = SerialNumber(pdu.cmdSN)
         session.maxCmdSN = SerialNumber(pdu.cmdSN)
         session.inUse = true
@@ -189,11 +193,23 @@ extension ISCSITarget {
         c.pointee.parameters = login.parameters
         c.pointee.parameters.firstBurstLength = min(
             login.parameters.firstBurstLength, login.parameters.maxBurstLength)
+        sessions[place].parameters = c.pointee.parameters
+        enterFullFeaturePhase(index)
+        announce(index, place)
+    }
+
+    /// A connection begins its full-feature phase in its session.
+    mutating func enterFullFeaturePhase(_ index: Int) {
+        let c = connections + index
         c.pointee.state = .loggedIn
+        c.pointee.ordered = sessions.pointer(Int(c.pointee.session)).pointee.ordered
+        c.pointee.retains = c.pointee.parameters.errorRecoveryLevel > 0
+        c.pointee.acknowledgedStatSN = c.pointee.statSN
+        c.pointee.againFrom = c.pointee.statSN
+        c.pointee.againTo = c.pointee.statSN
         exchanges[index] = TextExchange()
         statistics.logins &+= 1
         expect(c.pointee.lastReceived + limits.pingAfter)
-        announce(index, place)
     }
 
     private mutating func announce(_ index: Int, _ place: Int) {
@@ -225,14 +241,12 @@ extension ISCSITarget {
             if !session.pointee.inUse || session.pointee.discovery != discovery || session.pointee.target != target {
                 continue
             }
-            if session.pointee.connection >= 0 && portName(place).elementsEqual(name) {
-                closeConnection(Int(session.pointee.connection), flush: false)
-            }
+            if portName(place).elementsEqual(name) { dropSession(place, flush: false) }
         }
     }
 
     /// `name,i,0xISID` (RFC 7143 §4.2.7.1: the initiator port name).
-    private static func portName(_ name: [UInt8], _ isid: ISID) -> [UInt8] {
+    static func portName(_ name: [UInt8], _ isid: ISID) -> [UInt8] {
         let digits = String(isid.raw, radix: 16)
         return name + Array((",i,0x" + String(repeating: "0", count: 12 - digits.count) + digits).utf8)
     }

@@ -27,6 +27,8 @@ struct LoginNegotiation {
     private var seen: UInt64 = 0
     private var unknown = 0
     private var reportedGroup = false
+    /// ErrorRecoveryLevel will be 2: DefaultTime2Retain means something.
+    private var keepsConnections = false
 
     init(first: LoginRequestPDU) {
         self.first = first
@@ -42,6 +44,7 @@ struct LoginNegotiation {
             if !identified, let status = try identify(text) ?? admit(configuration) { return status }
             if stage != LoginStage.securityNegotiation.rawValue && !isAuthenticated { return .authenticationFailure }
             chap?.beginText()
+            keepsConnections = try keepsConnections || asksForConnectionRecovery(text, configuration.limits)
             var reader = KeyValueReader(text)
             while let pair = try reader.next() {
                 if let status = negotiate(pair, stage, configuration.limits) { return status }
@@ -62,6 +65,18 @@ struct LoginNegotiation {
                 TextKey.maxRecvDataSegmentLength.row.name, String(configuration.limits.maxRecvDataSegmentLength))
         }
         return reply.bytes.count > TextLimits.loginSegment ? .initiatorError : nil
+    }
+
+    /// Whether a text settles ErrorRecoveryLevel 2; other keys of the same text depend on it.
+    private func asksForConnectionRecovery(
+        _ text: UnsafeRawBufferPointer, _ limits: ISCSITargetConfiguration.Limits
+    ) throws(TextFault) -> Bool {
+        var reader = KeyValueReader(text)
+        while let pair = try reader.next() {
+            if TextKey(pair.key) != .errorRecoveryLevel { continue }
+            return !discovery && TextValue.number(pair.value) == 2 && limits.maxErrorRecoveryLevel == 2
+        }
+        return false
     }
 
     /// The keys that must be in the first text (RFC 7143 §6.3.1): they decide what the others mean.
@@ -126,6 +141,11 @@ struct LoginNegotiation {
         if !mayBeLong && pair.value.count > TextLimits.value { return .initiatorError }
         if key.row.normalSessionOnly && discovery {
             reply.append(key.row.name, "Irrelevant")
+            return nil
+        }
+        if first.tsih != 0 && key.row.isLeadingOnly {
+            // What the leading login settled holds for all connections of the session (RFC 7143 §13).
+            reply.append(key.row.name, "Reject")
             return nil
         }
         switch key.row.rule {
@@ -229,8 +249,21 @@ struct LoginNegotiation {
         case .firstBurstLength:
             result = min(offer, UInt64(limits.firstBurstLength))
             parameters.firstBurstLength = UInt32(result)
-        case .defaultTime2Wait: result = max(offer, 2)
-        case .defaultTime2Retain, .errorRecoveryLevel: result = 0
+        case .defaultTime2Wait:
+            result = max(offer, 2)
+            parameters.time2Wait = UInt16(result)
+        case .defaultTime2Retain:
+            result = keepsConnections ? min(offer, UInt64(limits.time2Retain)) : 0
+            parameters.time2Retain = UInt16(result)
+        case .errorRecoveryLevel:
+            result = discovery ? 0 : min(offer, UInt64(limits.maxErrorRecoveryLevel))
+            parameters.errorRecoveryLevel = UInt8(result)
+        case .maxConnections:
+            result = min(offer, UInt64(limits.maxConnectionsPerSession))
+            parameters.maxConnections = UInt16(result)
+        case .iSCSIProtocolLevel:
+            result = min(offer, 2)
+            parameters.protocolLevel = UInt8(result)
         default: result = min(offer, 1)
         }
         reply.append(key.row.name, String(result))

@@ -1,7 +1,6 @@
 import ISCSIFormats
 
-/// One session (RFC 7143 §4.2.5): a set of connections between an initiator port and a target. The set has one
-/// element, since MaxConnections is negotiated to 1.
+/// One session (RFC 7143 §4.2.5): a set of connections between an initiator port and a target.
 struct Session {
     var discovery = false
     /// Index of the target; without meaning in a discovery session.
@@ -14,8 +13,14 @@ struct Session {
     var tsih: UInt16 = 0
     /// Bytes of the initiator port name, and of the iSCSI name that it begins with.
     var portNameLength = 0
-    /// The connection of the set.
-    var connection: Int32 = -1
+    /// Connections of the set that are logged in.
+    var connectionCount = 0
+    /// What the leading login settled for all connections.
+    var parameters = NegotiatedParameters()
+    /// PDUs can arrive out of their order: there is, or was, more than one connection, or PDUs are sent again.
+    var ordered = false
+    /// First of the task management requests that wait for commands before them, through `HeldPDU.next`; -1: none.
+    var waiting: Int32 = -1
     var expCmdSN = SerialNumber(0)
     /// Never goes back (RFC 7143 §4.2.2.1).
     var maxCmdSN = SerialNumber(0)

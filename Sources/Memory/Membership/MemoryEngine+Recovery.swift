@@ -178,7 +178,7 @@ extension MemoryEngine {
         membership.isBeingFilled = false
         forgetPartnersMemory()
         voidPointers()
-        lamport = max(lamport, UnsafeRawPointer(region).little64(RegionLayout.lamportOffset))
+        raiseLamport(to: UnsafeRawPointer(region).little64(RegionLayout.lamportOffset))
         readStateBlocks()
     }
 }

@@ -36,7 +36,9 @@ extension MemoryEngine {
     mutating func spaceGranted(_ answer: PagingMessage) {
         guard slots.isAsking else { return }
         slots.isAsking = false
-        guard answer.status == .done, answer.pageCount > 0, answer.pageCount <= MemoryLimits.spacePages else {
+        guard answer.status == .done, answer.pageCount > 0, answer.pageCount <= MemoryLimits.spacePages,
+            answer.slot < UInt32.max - answer.pageCount
+        else {
             slots.isExhausted = true
             return
         }

@@ -1,0 +1,1 @@
+// Empty on purpose: the header says what the fuzzing runtime has.

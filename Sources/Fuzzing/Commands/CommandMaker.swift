@@ -1,0 +1,55 @@
+import SAM
+import SCSITarget
+
+/// Makes CDBs that come far: an operation code and service action of the table, fields where the usage data allow
+/// some; and now and then anything.
+struct CommandMaker {
+    private static let table = CommandTable.rows
+    let rows = Self.table
+
+    mutating func cdb(_ input: inout FuzzInput) -> CDB {
+        var cdb = CDB()
+        let choice = Int(input.byte())
+        let bytes = Int(input.byte())
+        if choice >= 248 {
+            for (index, byte) in input.take(bytes % 33).enumerated() { cdb[index] = byte }
+            return cdb
+        }
+        let row = rows[choice % rows.count]
+        let last = min(Int(row.length), 32)
+        cdb[0] = row.opcode
+        for index in 1..<last {
+            cdb[index] = (index < 8 || row.isVariableLength || bytes & 1 == 1 ? input.byte() : 0) & row.usage[index]
+        }
+        if bytes & 1 == 0, last > 8 {
+            // Short fields behind the eighth byte: lengths that fit, most of the time.
+            cdb[last - 2] = input.byte() & row.usage[last - 2]
+            cdb[last - 3] = bytes & 2 == 2 ? input.byte() & row.usage[last - 3] : 0
+        }
+        if bytes & 4 == 4 { for index in 2..<6 { cdb[index] = 0 } }
+        if row.isVariableLength {
+            cdb[7] = row.length - 8
+            cdb[8] = row.usage[8]
+            cdb[9] = row.usage[9]
+            if bytes & 4 == 4 { for index in 12..<18 { cdb[index] = 0 } }
+        } else if let action = row.serviceAction {
+            cdb[1] = cdb[1] & 0xE0 | UInt8(truncatingIfNeeded: action) & 0x1F
+        }
+        if bytes >= 240 { cdb[bytes & 15] ^= 1 << UInt8(bytes >> 1 & 7) }
+        return cdb
+    }
+
+    /// The row that a CDB is of, nil when there is none.
+    func row(of cdb: CDB) -> CommandRow? {
+        rows.first { row in
+            guard row.opcode == cdb[0], let action = row.serviceAction else { return row.opcode == cdb[0] }
+            return action == (row.isVariableLength ? cdb.big16(8) : UInt16(cdb[1] & 0x1F))
+        }
+    }
+
+    /// Not more than this may come as parameter data; nil for a command without ALLOCATION LENGTH.
+    func allocation(of cdb: CDB) -> UInt32? {
+        guard let row = row(of: cdb), row.lengthField.width > 0 else { return nil }
+        return row.lengthValue(cdb)
+    }
+}

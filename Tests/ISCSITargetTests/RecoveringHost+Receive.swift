@@ -1,0 +1,179 @@
+import ISCSIFormats
+import Primitives
+import SAM
+
+@testable import ISCSITarget
+
+extension RecoveringHost {
+    /// Looks at what has come on a connection; false: nothing complete.
+    func receive(_ link: Link) -> Bool {
+        var bytes = bench.fromTarget[link.stream] ?? []
+        var start = 0
+        defer { bench.fromTarget[link.stream] = Array(bytes[start...]) }
+        while bytes.count - start >= 52 {
+            let length = Int(bytes[start + 5]) << 16 | Int(bytes[start + 6]) << 8 | Int(bytes[start + 7])
+            let end = start + 52 + (length > 0 ? (length + 3) & ~3 + 4 : 0)
+            if bytes.count < end { break }
+            let header = Array(bytes[start..<(start + 48)])
+            if Array(bytes[(start + 48)..<(start + 52)]) != Initiator.digest(header) {
+                problems.append("a header digest of the target is wrong")
+            }
+            let data = Array(bytes[(start + 52)..<(start + 52 + length)])
+            if length > 0 && Array(bytes[(end - 4)..<end]) != Initiator.digest(Array(bytes[(start + 52)..<(end - 4)])) {
+                problems.append("a data digest of the target is wrong")
+            }
+            start = end
+            let isDamaged = chance()
+            if isDamaged { counts.damaged += 1 }
+            handle(link, SeenPDU(header: header, data: data), isDamaged: isDamaged)
+            if !links.contains(where: { $0 === link }) {
+                bytes = []
+                start = 0
+                return true
+            }
+        }
+        return start > 0
+    }
+
+    private func handle(_ link: Link, _ seen: SeenPDU, isDamaged: Bool) {
+        let serials = seen.decoded { TargetSerialNumbers(decoding: $0) }
+        switch seen.opcode {
+        case .dataIn:
+            if isDamaged { return }
+            note(serials)
+            dataIn(link, seen.decoded { DataInPDU(decoding: $0) }, seen.data)
+        case .readyToTransfer:
+            if isDamaged { return }
+            note(serials)
+            readyToTransfer(link, seen.decoded { ReadyToTransferPDU(decoding: $0) })
+        case .nopIn where seen.decoded({ NOPInPDU(decoding: $0) }).initiatorTaskTag == Tag.none:
+            note(serials)
+            answerPing(link, seen.decoded { NOPInPDU(decoding: $0) })
+        case .scsiResponse, .nopIn, .taskManagementResponse, .reject, .logoutResponse:
+            if isDamaged { return }
+            note(serials)
+            numbered(link, seen, serials.statSN)
+        default: problems.append("an unexpected \(String(describing: seen.opcode))")
+        }
+    }
+
+    private func numbered(_ link: Link, _ seen: SeenPDU, _ statSN: UInt32) {
+        if SerialNumber(statSN) < SerialNumber(link.expStatSN) || link.early.contains(statSN) { return }
+        if link.expStatSN != statSN && link.asked != link.expStatSN {
+            link.asked = link.expStatSN
+            snack(link, .status, from: link.expStatSN, count: statSN &- link.expStatSN)
+        }
+        switch seen.opcode {
+        case .scsiResponse:
+            // A status counts as received when all data have (RFC 7143 §11.16.1).
+            let response = seen.decoded { SCSIResponsePDU(decoding: $0) }
+            guard let task = tasks[response.initiatorTaskTag], task.cid == link.cid else {
+                problems.append("a response for \(response.initiatorTaskTag), which is not outstanding")
+                return
+            }
+            task.response = (response, statSN)
+            complete(task, link)
+            return
+        case .reject: rejected(link, seen)
+        case .taskManagementResponse: reassigned(link, seen.decoded { TaskManagementResponsePDU(decoding: $0) })
+        case .logoutResponse:
+            let code = seen.decoded { LogoutResponsePDU(decoding: $0) }.response
+            if code != 0 { problems.append("logout response \(code)") }
+        default: break
+        }
+        took(link, statSN)
+    }
+
+    func took(_ link: Link, _ statSN: UInt32) {
+        link.early.insert(statSN)
+        while link.early.remove(link.expStatSN) != nil { link.expStatSN &+= 1 }
+    }
+
+    /// Ends a command whose response and data are here, or asks for what is missing.
+    func complete(_ task: Task, _ link: Link) {
+        guard let (response, statSN) = task.response else { return }
+        if task.isRead && response.status == 0 && task.nextDataSN != response.expDataSN {
+            snack(link, .dataOrR2T, task: task, from: task.nextDataSN, count: 0)
+            return
+        }
+        if task.isRead && task.received != task.data.count {
+            problems.append("task \(task.tag): \(task.received) of \(task.data.count) bytes")
+        }
+        finish(task, response)
+        took(link, statSN)
+    }
+
+    private func dataIn(_ link: Link, _ pdu: DataInPDU, _ data: [UInt8]) {
+        guard let task = tasks[pdu.initiatorTaskTag], task.cid == link.cid else { return }
+        if SerialNumber(pdu.dataSN) < SerialNumber(task.nextDataSN) { return }
+        task.early[pdu.dataSN] = (pdu, data)
+        if pdu.dataSN != task.nextDataSN {
+            snack(link, .dataOrR2T, task: task, from: task.nextDataSN, count: pdu.dataSN &- task.nextDataSN)
+            return
+        }
+        while let (next, bytes) = task.early.removeValue(forKey: task.nextDataSN) {
+            let at = Int(next.bufferOffset)
+            if at != task.received || bytes.count + at > task.data.count
+                || Array(task.data[at..<(at + bytes.count)]) != bytes {
+                problems.append("task \(task.tag): other data at \(at)")
+            }
+            task.received = at + bytes.count
+            task.nextDataSN &+= 1
+            if next.acknowledge {
+                task.acknowledged = task.nextDataSN
+                task.acknowledgedBytes = task.received
+                var answer = SNACKRequestPDU()
+                answer.type = SNACKType.dataACK.rawValue
+                answer.lun = next.lun
+                answer.snackTag = next.targetTransferTag
+                answer.expStatSN = link.expStatSN
+                answer.begRun = task.nextDataSN
+                send(link, answer.encode)
+            }
+        }
+        complete(task, link)
+    }
+
+    private func readyToTransfer(_ link: Link, _ pdu: ReadyToTransferPDU) {
+        guard let task = tasks[pdu.initiatorTaskTag], task.cid == link.cid else { return }
+        if !task.answered.insert(pdu.r2tSN).inserted { return }
+        if pdu.r2tSN != task.nextR2TSN && !task.wasMoved { problems.append("task \(task.tag): R2TSN \(pdu.r2tSN)") }
+        task.nextR2TSN = pdu.r2tSN &+ 1
+        let start = Int(pdu.bufferOffset)
+        putData(task, link, start, start + Int(pdu.desiredDataTransferLength), pdu.targetTransferTag)
+    }
+
+    private func answerPing(_ link: Link, _ pdu: NOPInPDU) {
+        if pdu.targetTransferTag == Tag.none { return }
+        var answer = NOPOutPDU()
+        answer.initiatorTaskTag = Tag.none
+        answer.targetTransferTag = pdu.targetTransferTag
+        answer.cmdSN = cmdSN
+        answer.expStatSN = link.expStatSN
+        send(link, answer.encode)
+    }
+
+    private func rejected(_ link: Link, _ seen: SeenPDU) {
+        let reason = seen.decoded { RejectPDU(decoding: $0) }.reason
+        let refused = SeenPDU(header: Array(seen.data.prefix(48)), data: [])
+        if reason != RejectReason.dataDigestError.rawValue {
+            problems.append("rejected for \(reason): \(String(describing: refused.opcode)) \(refused.header)")
+        }
+        let tag = refused.decoded { BasicHeaderSegment($0).initiatorTaskTag }
+        if refused.opcode == .scsiCommand, let task = tasks[tag], task.cid == link.cid {
+            counts.retried += 1
+            put(task, on: link)
+        }
+    }
+
+    func snack(_ link: Link, _ type: SNACKType, task: Task? = nil, from: UInt32, count: UInt32) {
+        counts.snacks += 1
+        var pdu = SNACKRequestPDU()
+        pdu.type = type.rawValue
+        if let task { pdu.initiatorTaskTag = task.tag }
+        pdu.expStatSN = link.expStatSN
+        pdu.begRun = from
+        pdu.runLength = count
+        send(link, pdu.encode)
+    }
+}

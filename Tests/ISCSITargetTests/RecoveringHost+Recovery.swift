@@ -1,0 +1,146 @@
+import ISCSIFormats
+import Primitives
+import SAM
+
+@testable import ISCSITarget
+
+extension RecoveringHost {
+    /// A connection is gone, with everything that was on its way.
+    func drop(_ link: Link) {
+        counts.drops += 1
+        bench.close(link.stream)
+        bench.fromTarget[link.stream] = nil
+        links.removeAll { $0 === link }
+        lost.append((link.cid, link.expStatSN))
+    }
+
+    /// Takes note of connections that the target has closed.
+    func notice() {
+        for effect in bench.effects {
+            if case .close(let stream) = effect, let link = links.first(where: { $0.stream == stream.raw }) {
+                drop(link)
+            }
+        }
+        bench.effects.removeAll(keepingCapacity: true)
+    }
+
+    /// Replaces lost connections: by one with the same CID, or by one with another after a recovery Logout.
+    func recover() {
+        while problems.isEmpty, let (cid, expStatSN) = lost.popLast() {
+            if let other = links.first, random.chance(1, in: 2), logout(cid, expStatSN, over: other) {
+                open(cid: cid &+ 16)
+            } else {
+                open(cid: cid, expStatSN: expStatSN)
+            }
+            guard let link = links.last else { return }
+            for task in tasks.values.sorted(by: { $0.tag < $1.tag }) where task.cid == cid { moveOver(task, to: link) }
+        }
+    }
+
+    /// Removes a connection for recovery; false when the answer did not come.
+    private func logout(_ cid: UInt16, _ expStatSN: UInt32, over link: Link) -> Bool {
+        var pdu = LogoutRequestPDU()
+        pdu.immediate = true
+        pdu.reason = LogoutReason.removeConnectionForRecovery.rawValue
+        pdu.initiatorTaskTag = nextTag
+        nextTag += 1
+        pdu.cid = cid
+        pdu.cmdSN = cmdSN
+        pdu.expStatSN = expStatSN
+        link.wire.put(pdu.encode)
+        bench.settle()
+        notice()
+        return links.contains { $0 === link }
+    }
+
+    /// A command that the target has is reassigned; another is sent again with its CmdSN (RFC 7143 §7.2.1).
+    private func moveOver(_ task: Task, to link: Link) {
+        task.early = [:]
+        task.response = nil
+        if !(SerialNumber(task.cmdSN) < SerialNumber(expCmdSN)) {
+            counts.retried += 1
+            put(task, on: link)
+            return
+        }
+        task.cid = link.cid
+        reassign(task, link)
+    }
+
+    func reassign(_ task: Task, _ link: Link) {
+        var pdu = TaskManagementRequestPDU()
+        pdu.function = TaskManagementCode.taskReassign.rawValue
+        pdu.initiatorTaskTag = nextTag
+        pdu.referencedTaskTag = task.tag
+        pdu.cmdSN = cmdSN
+        pdu.expStatSN = link.expStatSN
+        if task.isRead && random.chance(1, in: 2) {
+            pdu.expDataSN = task.nextDataSN
+            task.acknowledged = task.nextDataSN
+            task.acknowledgedBytes = task.received
+        } else if task.isRead {
+            // What it acknowledged before may not have arrived: 0 would leave that open.
+            pdu.expDataSN = task.acknowledged
+            task.received = task.acknowledgedBytes
+            task.nextDataSN = task.acknowledged
+        }
+        task.reassign = nextTag
+        task.wasMoved = true
+        nextTag += 1
+        send(link, pdu.encode)
+    }
+
+    func reassigned(_ link: Link, _ pdu: TaskManagementResponsePDU) {
+        guard let task = tasks.values.first(where: { $0.reassign == pdu.initiatorTaskTag }) else { return }
+        task.reassign = nil
+        counts.reassigned += 1
+        if pdu.response != 0 { problems.append("task \(task.tag): reassignment answered \(pdu.response)") }
+    }
+
+    /// Nothing moves: connections are pinged, so that gaps in StatSN show, and missing data and R2Ts asked for.
+    func prod() {
+        for link in links {
+            link.asked = nil
+            var ping = NOPOutPDU()
+            ping.initiatorTaskTag = nextTag
+            nextTag += 1
+            ping.cmdSN = cmdSN
+            ping.expStatSN = link.expStatSN
+            send(link, ping.encode)
+        }
+        for task in tasks.values.sorted(by: { $0.tag < $1.tag }) {
+            guard let link = links.first(where: { $0.cid == task.cid }), task.reassign == nil else { continue }
+            if !(SerialNumber(task.cmdSN) < SerialNumber(expCmdSN)) { continue }
+            if !task.isRead { snack(link, .dataOrR2T, task: task, from: task.nextR2TSN, count: 0) }
+            if task.isRead && task.response != nil { complete(task, link) }
+        }
+    }
+
+    /// Runs commands until `total` are complete, or nothing moves any more.
+    func run(_ total: Int) {
+        while links.count < 4 { open(cid: UInt16(links.count + 1)) }
+        var submitted = 0
+        var still = 0
+        while counts.completed < total && problems.isEmpty && still < 200 {
+            submitted += submit(limit: min(3, total - submitted))
+            var moved = false
+            for link in links.shuffled(using: &random) {
+                bench.readLimit = Int(random.below(20_000)) + 1
+                bench.writeLimit = Int(random.below(20_000)) + 1
+                if bench.toTarget[link.stream]?.isEmpty == false && bench.feed(link.stream) { moved = true }
+                if bench.fetch(link.stream) { moved = true }
+            }
+            bench.readLimit = Int.max
+            bench.writeLimit = Int.max
+            bench.drain()
+            notice()
+            for link in links where receive(link) { moved = true }
+            if let link = links.last, faultRate > 0, random.chance(1, in: faultRate * 2) { drop(link) }
+            if !lost.isEmpty { recover() }
+            still = moved ? 0 : still + 1
+            if !moved { prod() }
+        }
+        if counts.completed < total && problems.isEmpty {
+            problems.append("\(counts.completed) of \(total) after \(submitted); left \(tasks.keys.sorted())")
+        }
+    }
+}
