@@ -71,7 +71,7 @@ let waistNames: [Target.Dependency] = ["SAM", "BlockModel", "PagingFormats", "Pr
 let composition = [module("Controller", uses: engineNames + waistNames + ["ISCSIFormats"])]
 let drivers = [
     module("Devices", uses: ["BlockModel", "Primitives", "CLibaio", "CLinux"]),
-    module("Runtime", uses: ["Controller", "Devices", "CLinux", "CCrypto"] + waistNames),
+    module("Runtime", uses: ["Controller", "ISCSIFormats", "Devices", "CLinux", "CCrypto"] + waistNames),
     module("Simulation", uses: ["Controller", "ISCSIFormats", "SCSIFormats"] + waistNames),
     module("Configuration", uses: ["Controller", "BlockModel", "Primitives", yams]),
     module("Management", uses: ["Controller", "Primitives", "CLinux", flyingFox, logging]),
@@ -122,9 +122,9 @@ let suites = [
     tests("SCSITargetTests", uses: ["SCSITarget", "SCSIFormats", "SAM", "BlockModel", "Primitives"]),
     tests("MemoryTests", uses: ["Memory", "CopyModule", "PagingFormats", "BlockModel", "Primitives"]),
     tests("PairTests", uses: ["Pair", "PagingFormats", "BlockModel", "Primitives"]),
-    tests("ControllerTests", uses: ["Controller", "Simulation"] + waistNames),
+    tests("ControllerTests", uses: ["Controller", "ISCSITarget", "SCSITarget", "Simulation"] + waistNames),
     tests("DevicesTests", uses: ["Devices", "BlockModel", "Primitives"]),
-    tests("RuntimeTests", uses: ["Runtime", "Devices", "Controller"] + waistNames),
+    tests("RuntimeTests", uses: ["Runtime", "Devices", "Controller", "ISCSIFormats"] + waistNames),
     tests("ConfigurationTests", uses: ["Configuration", "Controller", "BlockModel", "Primitives"]),
     tests("ManagementTests", uses: ["Management", "Controller", "Primitives"]),
     tests("SimulationTests", uses: ["Simulation", "Controller"] + waistNames),

@@ -9,6 +9,8 @@ struct Assembly {
     let surroundings: Configuration.Surroundings
     let root: Entry
     let stateOption: String?
+    /// Nobody but its owner can read the file.
+    let isPrivate: Bool
 
     private var array: ArraySection?
     private var controllers: ControllersSection?
@@ -17,6 +19,8 @@ struct Assembly {
     private var storage: StorageSection?
     private var policies = PoliciesSection()
     private var targets: TargetsSection?
+    private var discovery = DiscoverySection()
+    private var limits = LimitsSection()
     private var units: LogicalUnitsSection?
     private var management = try? NetworkAddress(parsing: "127.0.0.1:8080")
     private var managementEntry: Entry?
@@ -25,11 +29,14 @@ struct Assembly {
     static let keys: [KnownKey] = [
         .read("array"), .read("devices"), .read("storage"), .read("logical_units"), .read("targets"),
         .read("controllers"), .read("pair"), .read("policies"), .read("state"), .read("management"),
+        .read("discovery"), .read("limits"),
     ]
 
     init(
-        _ node: Node, _ diagnostics: Diagnostics, _ surroundings: Configuration.Surroundings, stateOption: String?
+        _ node: Node, _ diagnostics: Diagnostics, _ surroundings: Configuration.Surroundings, stateOption: String?,
+        isPrivate: Bool
     ) {
+        self.isPrivate = isPrivate
         self.diagnostics = diagnostics
         self.surroundings = surroundings
         self.stateOption = stateOption
@@ -50,10 +57,14 @@ struct Assembly {
         for (index, bytes) in layout.thin { deviceList[Int(index.raw)].thinBytes = bytes }
         let unitList = unitDescriptions(name, units, layout, controllers)
         checkFiles(devices, controllers, folder, name)
+        let access = AccessAssembly(targets, discovery, units: unitList, folder: folder, isPrivate: isPrivate)
         guard diagnostics.all.isEmpty else { return nil }
         var description = ArrayDescription(
             name: name, pairID: 0, controllers: controllerList, devices: deviceList, units: unitList,
-            targets: targets.names.map(TargetDescription.init(name:)))
+            targets: access.targets)
+        description.discovery = access.discovery
+        description.credentials = access.credentials
+        description.limits = limits.limits
         description.personality = array?.personality ?? Personality()
         description.pair = pair.times
         description.pair.witnessFile = Self.absolute(pair.witness ?? "witness", in: folder)
@@ -79,6 +90,8 @@ struct Assembly {
         targets = top.section("targets", "{iqn.2026-11.io.gemel:demo: {}}").map(TargetsSection.init)
         controllers = top.section("controllers", "{a: {portals: [127.0.0.1:3260]}}").map(ControllersSection.init)
         pair = top["pair"].map(PairSection.init) ?? pair
+        discovery = top["discovery"].map(DiscoverySection.init) ?? discovery
+        limits = top["limits"].map(LimitsSection.init) ?? limits
         readState(top["state"])
         readManagement(top["management"])
     }
@@ -108,16 +121,6 @@ struct Assembly {
         if let state { return state }
         if surroundings.isRoot { return "/var/lib/gemel/\(array)" }
         return "\(surroundings.stateHome ?? "\(surroundings.home)/.local/state")/gemel/\(array)"
-    }
-
-    /// The path, or the path in the folder when it is relative; without `.` and doubled slashes.
-    static func absolute(_ path: String, in folder: String) -> String {
-        let whole = path.hasPrefix("/") ? path : "\(folder)/\(path)"
-        var parts: [Substring] = []
-        for part in whole.split(separator: "/") where part != "." {
-            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
-        }
-        return "/" + parts.joined(separator: "/")
     }
 
     // MARK: Addresses
@@ -287,14 +290,5 @@ struct Assembly {
             }
             serials[serial] = item.entry.path
         }
-    }
-}
-
-extension Section {
-    /// A section of the top level, which must be there.
-    fileprivate func section(_ key: String, _ example: String) -> Entry? {
-        if let entry = self[key] { return entry }
-        entry.diagnostics.add(entry.key, "section '\(key)' is missing; write \(key): \(example)")
-        return nil
     }
 }

@@ -58,26 +58,30 @@ package struct Configuration: Sendable {
             ConfigurationError(file: file, diagnostics: [Diagnostic(line: 1, column: 1, message: message)])
         }
         let bytes: Data
+        var isPrivate = false
         do {
-            bytes =
-                try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
-                .read(upToCount: YAMLDocument.bytesLimit + 1) ?? Data()
+            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
+            var information = stat()
+            isPrivate = fstat(handle.fileDescriptor, &information) == 0 && information.st_mode & 0o077 == 0
+            bytes = try handle.read(upToCount: YAMLDocument.bytesLimit + 1) ?? Data()
         } catch {
             throw refusal(
                 "cannot be read: \(reason(error)); give the path of a configuration, such as targets/pair.yaml")
         }
         guard let text = String(validatingUTF8: bytes) else { throw refusal("is not UTF-8 text") }
-        return try parse(text, file: file, state: state, surroundings: surroundings)
+        return try parse(text, file: file, state: state, isPrivate: isPrivate, surroundings: surroundings)
     }
 
     /// Checks the text of a configuration.
+    /// - Parameter isPrivate: nobody but its owner can read the file; a file with secrets in it must be.
     package static func parse(
-        _ text: String, file: String, state: String? = nil, surroundings: Surroundings = .process
+        _ text: String, file: String, state: String? = nil, isPrivate: Bool = true,
+        surroundings: Surroundings = .process
     ) throws(ConfigurationError) -> Configuration {
         let document = try YAMLDocument(text, file: file)
         let diagnostics = Diagnostics()
         diagnostics.add(document.duplicates)
-        var assembly = Assembly(document.root, diagnostics, surroundings, stateOption: state)
+        var assembly = Assembly(document.root, diagnostics, surroundings, stateOption: state, isPrivate: isPrivate)
         let configuration = assembly.build()
         guard diagnostics.all.isEmpty, let configuration else {
             throw ConfigurationError(file: file, diagnostics: diagnostics.inOrder)

@@ -17,8 +17,11 @@ extension ArrayDescription {
             portals: controllers.flatMap { controller in
                 controller.portals.map { .init(address: $0, groupTag: controller.id.targetPortGroup) }
             })
+        configuration.access = accessRules
+        configuration.discovery = discoveryRules
         configuration.limits.maxCommands = ControllerLimits.commands
         configuration.limits.maxSessions = ControllerLimits.sessions
+        apply(limits, to: &configuration.limits)
         return configuration
     }
 
@@ -33,7 +36,10 @@ extension ArrayDescription {
             },
             vendor: personality.vendor, product: personality.product, revision: personality.revision,
             targets: targets.map(\.name), maxCommands: ControllerLimits.commands)
+        configuration.views = views
         configuration.maxNexuses = ControllerLimits.sessions
+        // The front end agrees to iSCSIProtocolLevel 2, which has their function codes (RFC 7144).
+        configuration.canQuery = true
         configuration.managementURL = managementURL
         configuration.wallClockOffset = start.wallClockOffset
         return configuration

@@ -15,6 +15,10 @@ package struct ArrayDescription: Sendable {
     package var targets: [TargetDescription]
     /// URL of the management, when it is reached over the network.
     package var managementURL: String?
+    /// Who may discover targets.
+    package var discovery = [AccessDescription()]
+    package var credentials: [CredentialDescription] = []
+    package var limits = TransportLimits()
 
     package init(
         name: String, pairID: UInt64, controllers: [ControllerDescription], devices: [DeviceDescription],
@@ -132,5 +136,10 @@ package struct UnitDescription: Sendable {
 /// A target: one iSCSI name, the same on both controllers, with one portal group a controller (tag 1 for a, 2 for b).
 package struct TargetDescription: Sendable {
     package var name: String
-    package init(name: String) { self.name = name }
+    /// Who may log in; never empty.
+    package var access: [AccessDescription]
+    package init(name: String, access: [AccessDescription] = [AccessDescription()]) {
+        self.name = name
+        self.access = access
+    }
 }

@@ -12,8 +12,10 @@ import SCSITarget
 extension Controller {
     mutating func route(_ event: ControllerEvent, at now: Instant) {
         switch event {
-        case .hostConnected(let stream, let portal):
-            if isStopping || !iscsi.hostConnected(stream, portal: portal, at: now) { effects.append(.close(stream)) }
+        case .hostConnected(let stream, let portal, let peer):
+            if isStopping || !iscsi.hostConnected(stream, portal: portal, peer: peer, at: now) {
+                effects.append(.close(stream))
+            }
         case .channelAccepted(let stream):
             channelStreams.append(stream)
             pair.handle(.channelAccepted(stream), at: now)
@@ -59,7 +61,10 @@ extension Controller {
         case .partnerMemory(let base, let layout): pair.handle(.partnerMemory(base, layout), at: now)
         case .authenticated(let token, let digest): pair.handle(.authenticated(token: token, digest: digest), at: now)
         case .random(let token, let bytes): pair.handle(.random(token: token, bytes), at: now)
+        case .loginChallenge(let token, let bytes): iscsi.challengeDrawn(token: token, bytes, at: now)
+        case .loginDigest(let token, let digest): iscsi.digestMade(token: token, digest, at: now)
         case .moveHome(let unit, let to): moveHome(unit, to: to, at: now)
+        case .maintenance(let isOn): isInMaintenance = isOn
         case .stop: stop(at: now)
         case .tick: tick(at: now)
         }
@@ -254,6 +259,8 @@ extension Controller {
         case .transmit(let stream): effects.append(.transmit(stream))
         case .resumeReceive(let stream): effects.append(.resumeReceive(stream))
         case .close(let stream): effects.append(.close(stream))
+        case .challenge(let token): effects.append(.loginChallenge(token: token))
+        case .digest(let token, let request): effects.append(.loginDigest(token: token, request))
         case .sessionOpened(_, let nexus): if let nexus { log(.sessionOpened, UInt64(nexus.raw)) }
         case .sessionClosed(let nexus): log(.sessionClosed, UInt64(nexus.raw))
         case .loginRefused(let stream, let status): log(.loginRefused, UInt64(stream.raw), UInt64(status))

@@ -18,6 +18,7 @@ extension Controller {
         status.state = snapshot.stateName
         status.epoch = snapshot.epoch
         status.serving = condition.serving && now < condition.leaseEnd
+        status.maintenance = isInMaintenance
         status.redundant = condition.paired && status.serving
         status.incarnation = snapshot.incarnation
         status.leaseMilliseconds =

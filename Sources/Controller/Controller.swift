@@ -42,6 +42,7 @@ package struct Controller: ~Copyable {
     var labels: LabelRound
     var failback: Failback
     var isStopping = false
+    var isInMaintenance = false
     /// The hosts are gone, and Pair was told to stop.
     var isLeaving = false
     /// The partner's life that the open window belongs to; nil while there is no window.
@@ -100,6 +101,8 @@ package struct Controller: ~Copyable {
         memory.settle(at: now)
         let isRedundant = pair.condition.paired && pair.condition.serving && !isStopping
         if failback.isDue(at: now, isRedundant: isRedundant) { moveUnitsBack(at: now) }
+        let group = isInMaintenance && isRedundant ? id.partner.targetPortGroup : nil
+        if iscsi.isRedirecting != (group != nil) { iscsi.redirectLogins(toGroup: group) }
         drain(at: now)
         pair.lamport = memory.lamport
         pair.settle(at: now)

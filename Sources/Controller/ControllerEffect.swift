@@ -1,4 +1,5 @@
 import BlockModel
+import ISCSIFormats
 import PagingFormats
 import Primitives
 
@@ -45,6 +46,12 @@ package enum ControllerEffect {
     case authenticate(token: UInt32, message: InlineArray<128, UInt8>, count: Int)
     /// 32 bytes from the system's random source; answered by `random`.
     case random(token: UInt32)
+
+    // Cryptography of logins (CHAP).
+    /// 32 bytes from the system's random source; answered by `loginChallenge`.
+    case loginChallenge(token: UInt32)
+    /// A digest with one of the array's credentials; answered by `loginDigest`.
+    case loginDigest(token: UInt32, CHAPDigestRequest)
 
     // Life.
     /// This controller must go and start anew as a joiner (it lost membership): drop everything at once.

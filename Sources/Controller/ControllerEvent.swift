@@ -6,8 +6,9 @@ import Primitives
 /// Pointers are valid during the call only.
 package enum ControllerEvent {
     // Streams: iSCSI connections and the channel.
-    /// A host connected to portal `portal` (index in the description); `local` and `peer` are printable addresses.
-    case hostConnected(StreamID, portal: UInt16)
+    /// A host connected to portal `portal` (index in the description); `peer` is the same for connections from one
+    /// address, 0: not known.
+    case hostConnected(StreamID, portal: UInt16, peer: UInt64 = 0)
     /// The partner connected to our channel listener.
     case channelAccepted(StreamID)
     /// Our `connectChannel` succeeded, or failed (`nil`).
@@ -46,9 +47,16 @@ package enum ControllerEvent {
     case authenticated(token: UInt32, digest: InlineArray<32, UInt8>)
     case random(token: UInt32, InlineArray<32, UInt8>)
 
+    // Cryptography of logins: answers to the effects of these names; nil when it cannot be had.
+    case loginChallenge(token: UInt32, InlineArray<32, UInt8>?)
+    /// The digest is in the algorithm's first bytes.
+    case loginDigest(token: UInt32, InlineArray<32, UInt8>?)
+
     // Administration.
     /// Make `to` home of the units in `units` (bit mask by unit index / all when nil).
     case moveHome(unit: UnitIndex?, to: ControllerID)
+    /// Maintenance begins or ends: while the partner serves too, logins are sent to its portals.
+    case maintenance(Bool)
     /// Clean stop: drain, hand over, then `stopped`.
     case stop
     /// A deadline passed (`nextDeadline`).

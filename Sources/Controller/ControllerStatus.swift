@@ -7,6 +7,8 @@ package struct ControllerStatus: Codable, Sendable {
     package var epoch: UInt32 = 0
     /// Hosts are being answered.
     package var serving = false
+    /// Logins are sent to the partner while it serves.
+    package var maintenance = false
     /// Both memories hold every acknowledged write.
     package var redundant = false
     package var incarnation: UInt64 = 0

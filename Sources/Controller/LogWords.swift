@@ -148,6 +148,7 @@ package struct LogWords: Sendable {
         case .malformedLogin: "a Login Request is malformed"
         case .loginTimer: "the login took too long"
         case .pingUnanswered: "a NOP-In was not answered"
+        case .tooManyLogins: "too many logins were under way, and this was the oldest"
         case .additionalHeader: "an additional header segment is not supported"
         case .unacknowledged: "more responses are not acknowledged than are kept for one connection"
         case .outOfOrder: "more arrived before its turn than is kept"

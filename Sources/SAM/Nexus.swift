@@ -22,10 +22,13 @@ package struct CommandHandle: Hashable, Sendable {
 package struct NexusIdentity {
     /// Index of the target (its name in the configuration) that the initiator logged in to.
     @usableFromInline package var target: UInt16
+    /// Which of the device server's views of the units the initiator has.
+    @usableFromInline package var access: UInt16
     /// The initiator port name of RFC 7143 §4.4.1 (iSCSI name, `,i,0x`, ISID in hexadecimal), UTF-8.
     @usableFromInline package var initiatorPort: UnsafeRawBufferPointer
-    package init(target: UInt16, initiatorPort: UnsafeRawBufferPointer) {
+    package init(target: UInt16, access: UInt16 = 0, initiatorPort: UnsafeRawBufferPointer) {
         self.target = target
+        self.access = access
         self.initiatorPort = initiatorPort
     }
 }

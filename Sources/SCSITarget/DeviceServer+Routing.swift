@@ -7,9 +7,10 @@ import SCSIFormats
 
 extension DeviceServer {
     /// A new nexus: every unit tells it so first (POWER ON, RESET, OR BUS DEVICE RESET OCCURRED).
-    mutating func establish(_ nexus: Int, target: UInt16) {
+    mutating func establish(_ nexus: Int, _ identity: NexusIdentity) {
         guard nexus < maxNexuses else { return }
-        nexusTargets[nexus] = Int32(target)
+        nexusTargets[nexus] = Int32(identity.target)
+        nexusViews[nexus] = identity.access
         streams.clear(nexus: nexus)
         buffers.clear(nexus: nexus)
         for unit in 0..<noUnit { attentions.reset(.powerOnResetOrBusDeviceReset, nexus: nexus, unit: unit) }
@@ -23,10 +24,10 @@ extension DeviceServer {
         streams.clear(nexus: nexus)
     }
 
-    /// The ordinal of the unit that a LUN field names.
-    @inline(__always) func route(_ lun: UInt64) -> Int {
-        guard case .unit(let number) = LogicalUnitAddress(field: lun) else { return noUnit }
-        return lunOrdinals[UInt64(number)].map(Int.init) ?? noUnit
+    /// The ordinal of the unit that a LUN field names for a nexus.
+    @inline(__always) func route(_ lun: UInt64, nexus: UInt16) -> Int {
+        guard case .unit(let number) = LogicalUnitAddress(field: lun), Int(nexus) < maxNexuses else { return noUnit }
+        return views.ordinal(nexusViews[Int(nexus)], number) ?? noUnit
     }
 
     /// SCSI Command Received.
@@ -42,7 +43,7 @@ extension DeviceServer {
         precondition(tasks[slot].phase == .free, "a command came in a slot whose command has not ended")
         counters.commands &+= 1
         sequence += 1
-        let unit = route(command.lun)
+        let unit = route(command.lun, nexus: command.nexus.raw)
         tasks.pointer(slot).initialize(
             to: CommandTask(command, unit: unit, row: commands.look(up: command.cdb), sequence: sequence))
         if command.attribute == .headOfQueue { units[unit].liveHead += 1 }

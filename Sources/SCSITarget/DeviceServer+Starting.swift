@@ -37,7 +37,7 @@ extension DeviceServer {
             fail(slot, .invalidField(inCDB: violation.byte, bit: violation.bit))
             return
         }
-        if commands[Int(index)].traits.contains(.writes), let sense = writeProtection(unit) {
+        if commands[Int(index)].traits.contains(.writes), let sense = writeProtection(slot) {
             fail(slot, sense)
             return
         }
@@ -65,10 +65,12 @@ extension DeviceServer {
         return isLong ? .invalidField(inCDB: 8) : .invalidField(inCDB: 1, bit: 4)
     }
 
-    /// Why a unit refuses writes, nil when it does not.
-    func writeProtection(_ unit: Int) -> SenseData? {
-        let unit = units.pointer(unit)
-        if unit.pointee.profile.readOnly { return SenseData(.dataProtect, .writeProtected) }
+    /// Why the command's unit refuses writes of the command's initiator, nil when it does not.
+    func writeProtection(_ slot: Int) -> SenseData? {
+        let unit = units.pointer(Int(tasks[slot].unit))
+        if unit.pointee.profile.readOnly || views.isReadOnly(nexusViews[Int(tasks[slot].nexus)]) {
+            return SenseData(.dataProtect, .writeProtected)
+        }
         if unit.pointee.flags.contains(.softwareWriteProtect) {
             return SenseData(.dataProtect, .logicalUnitSoftwareWriteProtected)
         }

@@ -36,12 +36,14 @@ package struct DeviceServer: ~Copyable {
     var management: Table<TaskManagement>
     /// Target of each nexus; -1 where there is none.
     var nexusTargets: Table<Int32>
+    /// View of each nexus.
+    var nexusViews: Table<UInt16>
+    let views: AccessViews
     var attentions: UnitAttentions
     var streams: ReadStreams
     var buffers: NexusBuffers
     var groups: GroupStatistics
-    /// Ordinal by LUN, and by unit index.
-    var lunOrdinals: KeyIndex
+    /// Ordinal by unit index.
     var unitOrdinals: KeyIndex
 
     var condition = ServiceCondition.stopped
@@ -81,11 +83,12 @@ package struct DeviceServer: ~Copyable {
             initial: StateChange())
         management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)
+        nexusViews = Table(capacity: configuration.maxNexuses, initial: 0)
+        views = AccessViews(configuration)
         attentions = UnitAttentions(nexuses: configuration.maxNexuses, units: unitCount)
         buffers = NexusBuffers(nexuses: configuration.maxNexuses)
         groups = GroupStatistics(units: unitCount)
         streams = ReadStreams(nexuses: configuration.maxNexuses, units: unitCount)
-        lunOrdinals = KeyIndex(entries: unitCount)
         unitOrdinals = KeyIndex(entries: unitCount)
         for (ordinal, unit) in configuration.units.enumerated() { add(unit, ordinal) }
     }
@@ -94,7 +97,6 @@ package struct DeviceServer: ~Copyable {
         precondition(unit.blockLength == 512 || unit.blockLength == 4096, "a block length that is neither 512 nor 4096")
         let shift: UInt64 = unit.blockLength == 512 ? 0 : 3
         precondition((unit.sectors >> shift) > 0, "a unit without a block")
-        precondition(lunOrdinals[UInt64(unit.lun)] == nil, "two units with one LUN")
         units[ordinal].index = unit.index
         units[ordinal].lun = unit.lun
         units[ordinal].sectors = (unit.sectors >> shift) << shift
@@ -104,7 +106,6 @@ package struct DeviceServer: ~Copyable {
         units[ordinal].profile = unit.profile
         units[ordinal].traits = Self.traits(
             unit.profile, controllers: controllers, managed: !identity.managementURL.isEmpty)
-        lunOrdinals.set(UInt64(unit.lun), UInt32(ordinal))
         unitOrdinals.set(UInt64(unit.index.raw), UInt32(ordinal))
     }
 
@@ -115,7 +116,7 @@ package struct DeviceServer: ~Copyable {
     package mutating func handle(_ indication: TransportIndication, at now: Instant) {
         self.now = now
         switch indication {
-        case .nexusEstablished(let nexus, let identity): establish(Int(nexus.raw), target: identity.target)
+        case .nexusEstablished(let nexus, let identity): establish(Int(nexus.raw), identity)
         case .nexusLost(let nexus): lose(Int(nexus.raw))
         case .commandReceived(let command): receive(command)
         case .dataOutReceived(let handle):

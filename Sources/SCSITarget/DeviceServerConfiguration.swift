@@ -33,6 +33,28 @@ package struct DeviceServerUnit: Sendable {
     }
 }
 
+/// What some initiators see of the units: LUN masks and LUN maps.
+package struct DeviceServerView: Sendable {
+    /// The unit that a LUN of the initiator's names.
+    package struct Mapping: Sendable {
+        package var lun: UInt16
+        package var unit: UnitIndex
+        package init(lun: UInt16, unit: UnitIndex) {
+            self.lun = lun
+            self.unit = unit
+        }
+    }
+    /// nil: every unit under its own number.
+    package var mappings: [Mapping]?
+    /// Every command that writes is refused (WRITE PROTECTED).
+    package var readOnly: Bool
+
+    package init(mappings: [Mapping]? = nil, readOnly: Bool = false) {
+        self.mappings = mappings
+        self.readOnly = readOnly
+    }
+}
+
 /// Everything that a device server must know before it starts.
 package struct DeviceServerConfiguration: Sendable {
     /// The controller that it is part of.
@@ -40,6 +62,8 @@ package struct DeviceServerConfiguration: Sendable {
     /// Controllers of the array: 1 (no asymmetric access is reported) or 2.
     package var controllers: Int
     package var units: [DeviceServerUnit]
+    /// By `NexusIdentity.access`.
+    package var views = [DeviceServerView()]
     /// T10 VENDOR IDENTIFICATION, PRODUCT IDENTIFICATION, PRODUCT REVISION LEVEL.
     package var vendor: String
     package var product: String

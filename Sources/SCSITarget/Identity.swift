@@ -12,8 +12,6 @@ struct Identity {
     let designators: [InlineArray<16, UInt8>]
     /// iSCSI names by target.
     let targets: [[UInt8]]
-    /// LUNs, ascending.
-    let luns: [UInt16]
     /// URL of the array's management; empty: there is none.
     let managementURL: [UInt8]
 
@@ -25,7 +23,6 @@ struct Identity {
         designators = configuration.units.map(\.naa)
         targets = configuration.targets.map { Array($0.utf8) }
         managementURL = Array((configuration.managementURL ?? "").utf8)
-        luns = configuration.units.map(\.lun).sorted()
     }
 
     /// The SCSI name of a controller's port in target `target` (RFC 7143 §4.4.1: name, `,t,0x`, portal group tag).

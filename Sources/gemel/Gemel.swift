@@ -14,8 +14,8 @@ import Foundation
             """,
         version: "0.1.0",
         subcommands: [
-            Up.self, Serve.self, Check.self, Status.self, Failover.self, Failback.self, FaultCommand.self,
-            Simulate.self, Conformance.self,
+            Up.self, Serve.self, Check.self, Status.self, Failover.self, Failback.self, Maintenance.self,
+            FaultCommand.self, Simulate.self, Conformance.self,
         ])
 
     static func main() {

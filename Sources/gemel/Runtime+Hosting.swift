@@ -88,6 +88,8 @@ private final class RuntimeHosting: ControllerHosting {
         _ = control?.moveHome(unit: unit.map { UnitIndex(UInt16($0)) }, to: to)
     }
 
+    func maintenance(_ isOn: Bool) { _ = control?.maintenance(isOn) }
+
     func cutChannel(from sender: ControllerID, _ cut: Bool) {
         _ = control?.cutChannel(sender == id ? .toPartner : .fromPartner, cut)
     }

@@ -32,7 +32,7 @@ import Testing
             errors: String(decoding: complained, as: UTF8.self))
     }
 
-    @Test(arguments: ["pair", "single", "write-through"])
+    @Test(arguments: ["chap", "pair", "single", "write-through"])
     func checkOfARightFileIs0AndSaysWhatItMeans(name: String) throws {
         let outcome = try gemel("check", "targets/\(name).yaml")
         #expect(outcome.status == 0 && outcome.errors.isEmpty)

@@ -140,7 +140,7 @@ import Testing
         #expect(configuration.management == nil)
     }
 
-    @Test(arguments: ["pair", "single", "write-through"])
+    @Test(arguments: ["chap", "pair", "single", "write-through"])
     func everyTargetThatPeopleStartFromIsRight(name: String) throws {
         let file = repository.appending(path: "targets/\(name).yaml").path
         let configuration = try Configuration.load(file: file, surroundings: nobody)
@@ -149,7 +149,7 @@ import Testing
 
     @Test func noTargetIsLeftOutOfTheListAbove() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: repository.appending(path: "targets").path)
-        #expect(files.sorted() == ["pair.yaml", "single.yaml", "write-through.yaml"])
+        #expect(files.sorted() == ["chap.yaml", "pair.yaml", "single.yaml", "write-through.yaml"])
     }
 
     @Test func aFileThatIsNotThereIsRefusedByName() {

@@ -33,13 +33,17 @@ final class Bench {
     /// The most bytes that one read, and one write, moves.
     var readLimit = Int.max
     var writeLimit = Int.max
+    /// Questions of logins are answered at once; else they stay in `effects`.
+    var answersLogins = true
+    private var random = SeededRandom(seed: 4)
     /// TSIH of the last session that was opened.
     var lastTSIH: UInt16?
     /// The target's bytes stay in its output.
     var stalled = false
 
     init(
-        targets: [String] = ["iqn.2026-11.io.gemel:one"],
+        targets: [String] = ["iqn.2026-11.io.gemel:one"], access: [[AccessRule]] = [],
+        discovery: [AccessRule] = [AccessRule()],
         _ adjust: (inout ISCSITargetConfiguration.Limits) -> Void = { _ in }
     ) {
         let slots = Self.commandSlots
@@ -53,6 +57,8 @@ final class Bench {
         var configuration = ISCSITargetConfiguration(
             targets: targets, portalGroupTag: 1,
             portals: [.init(address: "127.0.0.1:3260", groupTag: 1), .init(address: "127.0.0.1:3261", groupTag: 2)])
+        configuration.access = access
+        configuration.discovery = discovery
         configuration.limits.maxCommands = slots
         configuration.limits.maxConnections = 8
         configuration.limits.maxSessions = 4
@@ -103,7 +109,26 @@ final class Bench {
                 busy = true
             }
         }
-        while let effect = target.effects.popFirst() { effects.append(effect) }
+        var asked = false
+        while let effect = target.effects.popFirst() {
+            effects.append(effect)
+            if answersLogins && answer(effect) { asked = true }
+        }
+        if asked { drain() }
+    }
+
+    /// The driver's part of a login; digests are those of `FakeHash`.
+    private func answer(_ effect: TransportEffect) -> Bool {
+        switch effect {
+        case .challenge(let token):
+            var bytes = InlineArray<32, UInt8>(repeating: 0)
+            for index in 0..<32 { bytes[index] = UInt8(truncatingIfNeeded: random.next()) }
+            target.challengeDrawn(token: token, bytes, at: now)
+        case .digest(let token, let request):
+            target.digestMade(token: token, FakeHash.padded(FakeHash.digest(request)), at: now)
+        default: return false
+        }
+        return true
     }
 
     func feed(_ stream: UInt32) -> Bool {

@@ -57,9 +57,9 @@ import Testing
 
     static let refusals: [(String, [String], UInt16)] = [
         ("no initiator name", ["TargetName=iqn.2026-11.io.gemel:one"], 0x0207),
-        ("no target name", ["InitiatorName=iqn.x"], 0x0207),
-        ("unknown target", ["InitiatorName=iqn.x", "TargetName=iqn.other"], 0x0203),
-        ("session type", ["InitiatorName=iqn.x", "SessionType=Copy"], 0x0209),
+        ("no target name", ["InitiatorName=iqn.2026-11.x"], 0x0207),
+        ("unknown target", ["InitiatorName=iqn.2026-11.x", "TargetName=iqn.2026-11.y"], 0x0203),
+        ("session type", ["InitiatorName=iqn.2026-11.x", "SessionType=Copy"], 0x0209),
         ("CHAP only", Initiator.names + ["AuthMethod=CHAP"], 0x0201),
         ("key twice", Initiator.names + ["MaxBurstLength=512", "MaxBurstLength=512"], 0x0200),
         ("no equal sign", Initiator.names + ["MaxBurstLength"], 0x0200),

@@ -21,6 +21,8 @@ final class RAMDevice {
     var works: [UInt32: Work] = [:]
     var requests: [TransportRequest] = []
     var log: [String] = []
+    /// Views of the nexuses that came.
+    var accesses: [UInt16] = []
     var lastCDB = CDB()
     var lastLUN: UInt64 = 0
     /// Block addresses of the commands, in the order of their delivery.
@@ -38,6 +40,7 @@ final class RAMDevice {
     func handle(_ indication: TransportIndication) {
         switch indication {
         case .nexusEstablished(let nexus, let identity):
+            accesses.append(identity.access)
             log.append("nexus \(nexus.raw) \(String(decoding: identity.initiatorPort, as: UTF8.self))")
         case .nexusLost(let nexus): log.append("lost nexus \(nexus.raw)")
         case .commandReceived(let command): begin(command)

@@ -10,6 +10,7 @@ final class FakePair: ManagementService {
         var table = FaultTable()
         var serving = true
         var calls: [String] = []
+        var maintenance: Set<String> = []
     }
     let state = Mutex(State())
 
@@ -48,7 +49,11 @@ final class FakePair: ManagementService {
         state.withLock { state in
             PairStatus(
                 Self.plan,
-                controllers: ["a", "b"].map { Self.controller($0, serving: state.serving, homes: state.homes) },
+                controllers: ["a", "b"].map { name in
+                    var report = Self.controller(name, serving: state.serving, homes: state.homes)
+                    report.status?.maintenance = state.maintenance.contains(name)
+                    return report
+                },
                 faults: state.table.faults, wasReady: false)
         }
     }
@@ -57,6 +62,12 @@ final class FakePair: ManagementService {
         if let lun, lun > 1 { throw .notFound("there is no logical unit \(lun)") }
         state.withLock { state in
             for unit in [UInt16(0), 1] where lun == nil || lun == unit { state.homes[unit] = controller }
+        }
+    }
+
+    func maintenance(_ controller: String, _ isOn: Bool) async throws(ManagementRefusal) {
+        state.withLock { state in
+            if isOn { state.maintenance.insert(controller) } else { state.maintenance.remove(controller) }
         }
     }
 

@@ -60,7 +60,7 @@ struct EchoEngine: DrivenController, ~Copyable {
 
     mutating func handle(_ event: ControllerEvent, at now: Instant) {
         switch event {
-        case .hostConnected(let id, let portal):
+        case .hostConnected(let id, let portal, _):
             lines[Int(id.raw)] = Line(isOpen: true)
             diary.note("connected \(portal)")
         case .channelAccepted(let id):
@@ -88,6 +88,9 @@ struct EchoEngine: DrivenController, ~Copyable {
         case .partnerMemory(let base, _): diary.note(base == nil ? "no memory" : "memory")
         case .authenticated(_, let digest): diary.note("digest \(digest[0])")
         case .random: diary.note("random")
+        case .loginChallenge: diary.note("login challenge")
+        case .loginDigest(_, let digest): diary.note("login digest \(digest.map { "\($0[0])" } ?? "none")")
+        case .maintenance(let isOn): diary.note("maintenance \(isOn)")
         case .moveHome: diary.note("move")
         case .stop: effects.append(.stopped)
         case .tick: diary.note("tick")

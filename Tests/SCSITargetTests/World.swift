@@ -79,7 +79,8 @@ final class World {
     init(
         blocks: UInt64 = 1024, blockLength: UInt32 = 512, controllers: Int = 2, controller: ControllerID = .a,
         units: Int = 1, lunBase: UInt16 = 0, slots: Int = 32, serving: Bool = true,
-        profile: UnitProfile? = nil, managementURL: String? = nil, canQuery: Bool = false
+        profile: UnitProfile? = nil, managementURL: String? = nil, canQuery: Bool = false,
+        views: [DeviceServerView] = [DeviceServerView()]
     ) {
         let raw = UnsafeMutableRawPointer.allocate(byteCount: (Self.frameCount + slots) * 4096, alignment: 4096)
         raw.initializeMemory(as: UInt8.self, repeating: 0xEE, count: (Self.frameCount + slots) * 4096)
@@ -105,6 +106,7 @@ final class World {
         configuration.canQuery = canQuery
         // 2027-01-01, midnight.
         configuration.wallClockOffset = 1_798_761_600_000
+        configuration.views = views
         server = DeviceServer(configuration: configuration, frames: frames, lists: lists)
         let size = Int(blocks) * Int(blockLength)
         disks = (0..<units).map { Self.disk($0, bytes: size) }
@@ -146,11 +148,13 @@ final class World {
         run()
     }
 
-    func login(_ nexus: Int = 0, target: UInt16 = 0, consume: Bool = true) {
+    func login(_ nexus: Int = 0, target: UInt16 = 0, access: UInt16 = 0, consume: Bool = true) {
         let name: [UInt8] = Array("iqn.host,i,0x00".utf8)
         name.withUnsafeBytes {
             server.handle(
-                .nexusEstablished(NexusIndex(UInt16(nexus)), NexusIdentity(target: target, initiatorPort: $0)), at: now)
+                .nexusEstablished(
+                    NexusIndex(UInt16(nexus)), NexusIdentity(target: target, access: access, initiatorPort: $0)),
+                at: now)
         }
         run()
         guard consume else { return }

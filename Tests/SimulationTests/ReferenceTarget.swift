@@ -115,7 +115,7 @@ final class ReferenceTarget: SimulatedProcess {
 
     func handle(_ event: ControllerEvent, at now: Instant) {
         switch event {
-        case .hostConnected(let id, _):
+        case .hostConnected(let id, _, _):
             streams.append(Stream(id.raw, nextSession))
             nextSession += 1
         case .received(let id, let count):

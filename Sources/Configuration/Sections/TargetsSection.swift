@@ -1,17 +1,12 @@
-/// `targets:` by iSCSI name; every target shows every logical unit, on the portals of both controllers.
+/// `targets:` by iSCSI name; a target is there on the portals of both controllers.
 struct TargetsSection {
-    var names: [String] = []
+    var targets: [(name: String, access: AccessSection?)] = []
 
-    static let targetsLimit = 16
+    static let targetsLimit = 256
 
     private static let keys: [KnownKey] = [
+        .read("access"),
         .unavailable("portals", "a target is reached through every portal of both controllers"),
-        .unavailable("access", "every initiator may log in; the portals' addresses decide who reaches them"),
-        .unavailable("initiators", "every initiator may log in"),
-        .unavailable("chap", "logins need no password"),
-        .unavailable("mutual", "logins need no password"),
-        .unavailable("luns", "a target shows every logical unit"),
-        .unavailable("limits", "the limits are built in"),
     ]
 
     init(_ entry: Entry) {
@@ -21,12 +16,26 @@ struct TargetsSection {
             entry.refuseKey("\(entries.count) targets; an array has at most \(Self.targetsLimit)")
         }
         for (name, inner) in entries {
-            if let violation = ISCSIName.violation(name) {
-                inner.refuseKey(violation)
-            } else {
-                names.append(name)
-            }
-            _ = Section(inner, keys: Self.keys)
+            let violation = ISCSIName.violation(name)
+            if let violation { inner.refuseKey(violation) }
+            let access = Section(inner, keys: Self.keys)?["access"].map { AccessSection($0) }
+            if violation == nil { targets.append((name, access)) }
+        }
+    }
+}
+
+/// `discovery:` who may ask which targets there are.
+struct DiscoverySection {
+    var access: AccessSection?
+
+    private static let keys: [KnownKey] = [.read("access")]
+
+    init() {}
+
+    init(_ entry: Entry) {
+        guard let section = Section(entry, keys: Self.keys) else { return }
+        access = section.required("access", "[{chap: {user: NAME, secret_file: PATH}}]").map {
+            AccessSection($0, forDiscovery: true)
         }
     }
 }

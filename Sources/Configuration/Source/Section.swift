@@ -119,6 +119,13 @@ struct Section {
         entry.refuseKey("'\(key)' is missing; write \(key): \(example)")
         return nil
     }
+
+    /// A section of the top level, which must be there.
+    func section(_ key: String, _ example: String) -> Entry? {
+        if let entry = self[key] { return entry }
+        entry.diagnostics.add(entry.key, "section '\(key)' is missing; write \(key): \(example)")
+        return nil
+    }
 }
 
 extension Node {

@@ -7,6 +7,7 @@ import Foundation
 ///     a.lock     held while controller a runs, or is supervised; names the process; the same for b
 ///     secret     32 random bytes as 64 hexadecimal digits, mode 0600; shared by the two controllers
 ///     pair-id    16 random bytes as 32 digits; with the array's name it tells this pair from every other
+///     NAME       secret files of CHAP that the configuration names by a relative path, mode 0600
 ///     NAME.img   a device without a path of its own: sparse, data and the array's first MiB
 ///     witness    made by the controllers
 package struct StateFolder: Sendable {
@@ -25,6 +26,7 @@ package struct StateFolder: Sendable {
             try makeOnce("witness", String(repeating: "\0", count: 2 * 4096))
         }
         try makeOnce("pair-id", Self.randomDigits(bytes: 16) + "\n")
+        try makeSecrets(configuration)
         for device in configuration.description.devices where !configuration.givenDevices.contains(device.name) {
             if case .file(let file) = device.kind {
                 try Self.makeSparse(file, device.fileBytes)
@@ -67,7 +69,7 @@ package struct StateFolder: Sendable {
 
     /// Writes a small file that must never change again: whole under another name, then linked, so that a start that
     /// was cut short leaves none or all of it.
-    private func makeOnce(_ name: String, _ text: String) throws(StartError) {
+    func makeOnce(_ name: String, _ text: String) throws(StartError) {
         let file = "\(path)/\(name)"
         if access(file, F_OK) == 0 { return }
         let temporary = "\(file).new"

@@ -19,7 +19,8 @@ package enum ISCSIName {
         return "an iSCSI name starts with iqn., eui. or naa., such as iqn.2026-11.io.gemel:demo (RFC 7143 §4.2.7.3)"
     }
 
-    private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+    /// Whether a name that a configuration gives may have the character.
+    static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "a"..."z", "0"..."9", "-", ".", ":": true
         default: false

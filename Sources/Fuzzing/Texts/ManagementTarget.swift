@@ -67,6 +67,9 @@ enum ManagementTarget {
             if let lun, lun > 1 { throw .notFound("no logical unit has this number") }
         }
         func failback() async throws(ManagementRefusal) {}
+        func maintenance(_ controller: String, _ isOn: Bool) async throws(ManagementRefusal) {
+            if controller != "a" && controller != "b" { throw .notFound("no controller is called that") }
+        }
         func add(_ fault: Fault) async throws(ManagementRefusal) -> Bool { true }
         func remove(fault name: String) async throws(ManagementRefusal) { throw .notFound("no fault is called that") }
         func reset() async throws(ManagementRefusal) {}

@@ -10,6 +10,8 @@ package enum LoginStage: UInt8, Sendable {
 /// Status-Class (high byte) and Status-Detail (low byte) of a Login Response (RFC 7143 §11.13.5).
 package enum LoginStatus: UInt16, Sendable {
     case success = 0x0000
+    case targetMovedTemporarily = 0x0101
+    case targetMovedPermanently = 0x0102
     case initiatorError = 0x0200
     case authenticationFailure = 0x0201
     case authorizationFailure = 0x0202

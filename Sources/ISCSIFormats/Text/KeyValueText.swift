@@ -10,6 +10,8 @@ package enum TextLimits {
     package static let exchange = 65_536
     /// Bytes of a data segment during login (RFC 7143 §13.12: the default holds until login is over).
     package static let loginSegment = 8192
+    /// Bytes in a CHAP challenge (RFC 7143 §12.1.3).
+    package static let challenge = 1024
     /// Bytes in an iSCSI name (RFC 7143 §4.2.7.1).
     package static let name = 223
 }

@@ -12,6 +12,8 @@ package enum KeyRule: Sendable, Equatable {
     case minimum(ClosedRange<UInt64>)
     /// The larger number, within the range.
     case maximum(ClosedRange<UInt64>)
+    /// A step of CHAP (RFC 7143 §12.1.3).
+    case authentication
     /// A key of RFC 3720 that RFC 7143 §13.27 has made obsolete.
     case obsolete
 }
@@ -22,7 +24,7 @@ package enum TextKey: UInt8, CaseIterable, Sendable {
         initiatorAlias, targetAddress, targetPortalGroupTag, initialR2T, immediateData, maxRecvDataSegmentLength,
         maxBurstLength, firstBurstLength, defaultTime2Wait, defaultTime2Retain, maxOutstandingR2T, dataPDUInOrder,
         dataSequenceInOrder, errorRecoveryLevel, sessionType, taskReporting, iSCSIProtocolLevel, ifMarker, ofMarker,
-        ifMarkInt, ofMarkInt
+        ifMarkInt, ofMarkInt, chapA, chapI, chapC, chapN, chapR
 
     /// One row a key.
     package struct Row: Sendable {
@@ -36,7 +38,7 @@ package enum TextKey: UInt8, CaseIterable, Sendable {
             switch rule {
             case .or, .and, .minimum, .maximum: true
             case .list: normalSessionOnly
-            case .declared, .obsolete: false
+            case .declared, .obsolete, .authentication: false
             }
         }
     }
@@ -89,5 +91,10 @@ package enum TextKey: UInt8, CaseIterable, Sendable {
         row("OFMarker", .obsolete),
         row("IFMarkInt", .obsolete),
         row("OFMarkInt", .obsolete),
+        row("CHAP_A", .authentication),
+        row("CHAP_I", .authentication),
+        row("CHAP_C", .authentication),
+        row("CHAP_N", .authentication),
+        row("CHAP_R", .authentication),
     ]
 }

@@ -16,7 +16,8 @@ package enum TextValue {
         return result
     }
 
-    private static func digit(_ byte: UInt8) -> UInt64? {
+    /// The value of a hexadecimal digit.
+    static func digit(_ byte: UInt8) -> UInt64? {
         switch byte {
         case 0x30...0x39: UInt64(byte - 0x30)
         case 0x41...0x46: UInt64(byte - 0x41 + 10)

@@ -21,6 +21,8 @@ enum ParserWait: UInt8 {
     case receiveDataOut
     /// Room for an answer.
     case output
+    /// The driver's word for a login, or the time at which it is refused.
+    case login
 }
 
 /// The parameters that login settled (RFC 7143 §13); before, the defaults.
@@ -68,6 +70,8 @@ struct Connection {
     var state = ConnectionState.free
     var stream = StreamID.none
     var portal: UInt16 = 0
+    /// Whose address it came from; 0: not known.
+    var peer: UInt64 = 0
     /// Index of its session, -1 during login.
     var session: Int32 = -1
     var cid: UInt16 = 0
@@ -121,6 +125,8 @@ struct Connection {
     // Times.
     var connectedAt = Instant.zero
     var lastReceived = Instant.zero
+    /// When a refused login is answered.
+    var refusedAt = Instant.never
     /// A ping is out; its Target Transfer Tag.
     var ping: UInt32?
 
@@ -158,6 +164,7 @@ struct Connection {
         overdue = false
         connectedAt = now
         lastReceived = now
+        refusedAt = .never
         ping = nil
     }
 

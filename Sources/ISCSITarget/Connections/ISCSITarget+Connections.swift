@@ -3,9 +3,12 @@ import Primitives
 import SAM
 
 extension ISCSITarget {
-    /// A host connected to portal `portal`. False: the table is full, and the driver closes the stream without
-    /// telling the engine any more of it.
-    package mutating func hostConnected(_ stream: StreamID, portal: UInt16, at now: Instant) -> Bool {
+    /// A host connected to portal `portal`; `peer` tells addresses apart, 0: not known. False: the table is full, and
+    /// the driver closes the stream without telling the engine any more of it.
+    package mutating func hostConnected(
+        _ stream: StreamID, portal: UInt16, peer: UInt64 = 0, at now: Instant
+    ) -> Bool {
+        makeRoomForLogin(peer)
         guard streams[UInt64(stream.raw)] == nil, let index = connectionPlaces.take() else {
             statistics.connectionsRefused &+= 1
             return false
@@ -17,6 +20,7 @@ extension ISCSITarget {
         self.now = now
         let c = connections + index
         c.pointee.reset(stream: stream, portal: portal, at: now)
+        c.pointee.peer = peer
         c.pointee.statSN = UInt32(truncatingIfNeeded: random.next())
         exchanges[index] = TextExchange()
         streams.set(UInt64(stream.raw), UInt32(index))

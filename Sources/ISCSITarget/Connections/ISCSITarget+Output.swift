@@ -110,7 +110,7 @@ extension ISCSITarget {
         if advance { c.pointee.statSN = statSN &+ 1 }
         if c.pointee.session < 0 { return TargetSerialNumbers(statSN: statSN) }
         let session = sessions.pointer(Int(c.pointee.session))
-        let open = commandShare - session.pointee.outstanding
+        let open = min(commandShare, session.pointee.commandWindow) - session.pointee.outstanding
         if open > 0 {
             let candidate = session.pointee.expCmdSN &+ UInt32(truncatingIfNeeded: open - 1)
             if session.pointee.maxCmdSN < candidate { session.pointee.maxCmdSN = candidate }

@@ -10,7 +10,7 @@ extension ISCSITarget {
     private func deadline(_ c: UnsafeMutablePointer<Connection>) -> Instant {
         switch c.pointee.state {
         case .free, .cleanupWait: .never
-        case .inLogin: c.pointee.connectedAt + limits.loginTime
+        case .inLogin: min(c.pointee.connectedAt + limits.loginTime, c.pointee.refusedAt)
         case .loggedIn:
             if limits.pingAfter == .zero {
                 .never
@@ -41,7 +41,9 @@ extension ISCSITarget {
 
     private mutating func expire(_ index: Int, at now: Instant) {
         let c = connections + index
-        if c.pointee.state == .inLogin {
+        if c.pointee.refusedAt <= now {
+            releaseRefusal(index)
+        } else if c.pointee.state == .inLogin {
             fail(index, .loginTimer)
         } else if c.pointee.wait != .nothing {
             // We do not read, so that the silence is ours.

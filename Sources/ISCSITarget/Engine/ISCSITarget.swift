@@ -41,6 +41,12 @@ package struct ISCSITarget: ~Copyable {
     var sessions: Table<Session>
     let portNames: UnsafeMutableRawPointer
     var lastTSIH: UInt16
+    /// Questions to the driver so far, and the identifier of the last challenge.
+    var loginQuestions: UInt32 = 0
+    var challengeIdentifier: UInt8
+    /// Portal group that logins are sent to; nil: they are served.
+    var redirection: UInt16?
+    var redirected = RedirectMemory()
     /// How many commands a session may have when all are busy.
     var commandShare: Int
 
@@ -103,6 +109,7 @@ package struct ISCSITarget: ~Copyable {
         lostConnections = Table(capacity: max(64, limits.maxConnections), initial: LostConnection())
         scratch = .allocate(byteCount: Sizes.collectedSegment, alignment: 64)
         lastTSIH = UInt16(truncatingIfNeeded: random.next())
+        challengeIdentifier = UInt8(truncatingIfNeeded: random.next())
         commandShare = min(limits.commandWindow, limits.maxCommands)
     }
 

@@ -16,6 +16,10 @@ package struct ISCSITargetConfiguration: Sendable {
 
     /// iSCSI names of the targets; the index is the `target` of `NexusIdentity`.
     package var targets: [String]
+    /// By target: who may log in. A target that has no element is everybody's.
+    package var access: [[AccessRule]] = []
+    /// Who may discover, and what they prove for it.
+    package var discovery = [AccessRule()]
     /// Tag of the portal group that this controller's portals form.
     package var portalGroupTag: UInt16
     /// The portals of both groups.
@@ -50,12 +54,19 @@ package struct ISCSITargetConfiguration: Sendable {
         /// Refuse unsolicited data, whatever the initiator likes.
         package var requireInitialR2T = false
         package var allowImmediateData = true
-        package var allowHeaderDigest = true
-        package var allowDataDigest = true
+        package var headerDigest = DigestPolicy.allowed
+        package var dataDigest = DigestPolicy.allowed
         /// The most connections of one session (MaxConnections, RFC 7143 §13.2).
         package var maxConnectionsPerSession: UInt16 = 4
         /// The highest ErrorRecoveryLevel that we accept (RFC 7143 §13.20).
         package var maxErrorRecoveryLevel: UInt8 = 2
+        /// Connections in their login phase at once, of all peers and of one; one more ends the oldest of them.
+        package var maxLogins = 64
+        package var maxLoginsPerPeer = 16
+        /// How long a failed authentication waits for its answer.
+        package var failureDelay: Interval = .seconds(1)
+        /// An initiator that was redirected and is back this soon is served.
+        package var redirectPatience: Interval = .seconds(10)
         /// The longest DefaultTime2Retain that we accept, in seconds: how long commands wait for a new connection.
         package var time2Retain: UInt16 = 20
         /// Bytes in which data and responses wait for their acknowledgement, and commands for those before them; of
@@ -68,6 +79,20 @@ package struct ISCSITargetConfiguration: Sendable {
         /// Silence after a ping that ends the connection.
         package var pingPatience: Interval = .seconds(15)
         package init() {}
+    }
+}
+
+/// Whether digests (RFC 7143 §13.1) are negotiated.
+package enum DigestPolicy: UInt8, Sendable {
+    case never, allowed, required
+
+    /// The values that may be chosen.
+    var acceptable: [String] {
+        switch self {
+        case .never: ["None"]
+        case .allowed: ["None", "CRC32C"]
+        case .required: ["CRC32C"]
+        }
     }
 }
 
@@ -104,4 +129,6 @@ enum Sizes {
     static let unknownKeys = 64
     /// Sense data in a response, at the most.
     static let sense = 252
+    /// Initiator ports that are remembered to have been sent to the other controller.
+    static let redirected = 64
 }

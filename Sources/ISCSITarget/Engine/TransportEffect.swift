@@ -1,3 +1,4 @@
+import ISCSIFormats
 import Primitives
 import SAM
 
@@ -9,6 +10,10 @@ package enum TransportEffect: Equatable {
     case resumeReceive(StreamID)
     /// Send what is there, then close; the engine is told `closed` afterwards.
     case close(StreamID)
+    /// 32 bytes from the system's random source; answered by `challengeDrawn`.
+    case challenge(token: UInt32)
+    /// A digest with a secret of the driver's; answered by `digestMade`.
+    case digest(token: UInt32, CHAPDigestRequest)
     /// A session reached its full-feature phase; nil for a discovery session.
     case sessionOpened(StreamID, NexusIndex?)
     /// A normal session ended.
@@ -22,5 +27,5 @@ package enum TransportEffect: Equatable {
 /// Why a connection was closed by us.
 package enum TransportFault: UInt8, Sendable {
     case firstPDUIsNoLogin, headerDigest, dataDigest, segmentTooLong, malformedLogin, loginTimer, pingUnanswered,
-        additionalHeader, unacknowledged, outOfOrder
+        additionalHeader, tooManyLogins, unacknowledged, outOfOrder
 }

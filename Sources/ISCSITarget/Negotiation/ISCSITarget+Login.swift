@@ -48,15 +48,34 @@ extension ISCSITarget {
         guard var negotiation = exchanges[index].login else { return }
         let known = negotiation.identified
         var status = text.withUnsafeBytes { negotiation.accept($0, stage: pdu.currentStage, configuration) }
-        if status == nil && !known { status = judge(negotiation) }
+        if status == nil && !known { status = judge(index, negotiation) }
         exchanges[index].login = negotiation
         if let status {
             refuse(index, pdu, status)
-        } else if pdu.transit && pdu.nextStage == LoginStage.fullFeaturePhase.rawValue {
-            establish(index, pdu, negotiation)
+        } else if let challenge = negotiation.chap?.counterChallenge, isOwnChallenge(challenge) {
+            hold(index, pdu)
+        } else if let question = negotiation.chap?.question {
+            ask(index, pdu, question)
         } else {
-            if pdu.transit { exchanges[index].login?.stage = pdu.nextStage }
-            answer(index, pdu, transit: pdu.transit, text: negotiation.reply.bytes)
+            conclude(index, pdu)
+        }
+    }
+
+    /// The text of a Login Request was acceptable: its answer, and the transition if the initiator may make it.
+    mutating func conclude(_ index: Int, _ pdu: LoginRequestPDU) {
+        guard let negotiation = exchanges[index].login else { return }
+        if pdu.transit && !negotiation.isAuthenticated && negotiation.chap == nil {
+            // The initiator wants to leave the security stage, and has not even begun (RFC 7143 §6.3.2).
+            refuse(index, pdu, .authenticationFailure)
+        } else if !pdu.transit || !negotiation.isAuthenticated {
+            answer(index, pdu, transit: false, text: negotiation.reply.bytes)
+        } else if pdu.nextStage != LoginStage.fullFeaturePhase.rawValue {
+            exchanges[index].login?.stage = pdu.nextStage
+            answer(index, pdu, transit: true, text: negotiation.reply.bytes)
+        } else if negotiation.lacksDigests(limits) {
+            refuse(index, pdu, .initiatorError)
+        } else {
+            establish(index, pdu, negotiation)
         }
     }
 
@@ -84,18 +103,12 @@ extension ISCSITarget {
     }
 
     /// Whether initiator and target can have this session, once their names are known.
-    private func judge(_ login: LoginNegotiation) -> LoginStatus? {
-        if !login.discovery && target(named: login.targetName) == nil { return .notFound }
-        if login.first.tsih == 0 { return nil }
+    private mutating func judge(_ index: Int, _ login: LoginNegotiation) -> LoginStatus? {
+        if login.first.tsih == 0 { return isSentAway(index, login) ? .targetMovedTemporarily : nil }
         return judgeJoining(login)
     }
 
-    func target(named name: [UInt8]) -> UInt16? {
-        for (index, target) in configuration.targets.enumerated() where target.lowercased().utf8.elementsEqual(name) {
-            return UInt16(truncatingIfNeeded: index)
-        }
-        return nil
-    }
+    func target(named name: [UInt8]) -> UInt16? { configuration.target(named: name) }
 
     func session(tsih: UInt16) -> Int? {
         for index in 0..<sessions.capacity {
@@ -108,7 +121,8 @@ extension ISCSITarget {
     mutating func refuse(_ index: Int, _ pdu: LoginRequestPDU, _ status: LoginStatus) {
         statistics.loginsRefused &+= 1
         effects.append(.loginRefused(connections[index].stream, status: status.rawValue))
-        answer(index, pdu, transit: false, text: [], status: status)
+        let text = status == .targetMovedTemporarily ? redirectionText(index) : []
+        answer(index, pdu, transit: false, text: text, status: status)
         closeConnection(index, flush: true)
     }
 
@@ -150,9 +164,9 @@ extension ISCSITarget {
             return
         }
         let name = Self.portName(login.initiatorName, pdu.isid)
-        let target = login.discovery ? 0 : self.target(named: login.targetName) ?? 0
+        let target = login.target
         reinstate(name, target: target, discovery: login.discovery)
-        guard name.count <= Sizes.portName, let place = sessions.take() ?? takeAbandoned() else {
+        guard name.count <= Sizes.portName, mayHaveSession(login), let place = sessions.take() ?? takeAbandoned() else {
             refuse(index, pdu, .outOfResources)
             return
         }
@@ -160,6 +174,8 @@ extension ISCSITarget {
         var session = Session()
         session.discovery = login.discovery
         session.target = target
+        session.access = login.rule.view
+        session.commandWindow = login.rule.commandWindow ?? .max
         session.isid = pdu.isid
         session.tsih = freshTSIH()
         session.portNameLength = name.count
@@ -201,9 +217,22 @@ extension ISCSITarget {
         let nexus = NexusIndex(UInt16(truncatingIfNeeded: place))
         if !session.pointee.discovery {
             indications.append(.nexusEstablished(
-                nexus, NexusIdentity(target: session.pointee.target, initiatorPort: portName(place))))
+                nexus, NexusIdentity(
+                    target: session.pointee.target, access: session.pointee.access, initiatorPort: portName(place))))
         }
         effects.append(.sessionOpened(connections[index].stream, session.pointee.discovery ? nil : nexus))
+    }
+
+    /// Whether the initiator's rule leaves it another session.
+    private mutating func mayHaveSession(_ login: LoginNegotiation) -> Bool {
+        guard let most = login.rule.maxSessions, !login.discovery else { return true }
+        var count = 0
+        for place in 0..<sessions.capacity {
+            let session = sessions.pointer(place)
+            let isThere = session.pointee.inUse && !session.pointee.discovery && session.pointee.target == login.target
+            if isThere && initiatorName(place).elementsEqual(login.initiatorName) { count += 1 }
+        }
+        return count < most
     }
 
     private mutating func reinstate(_ name: [UInt8], target: UInt16, discovery: Bool) {
@@ -221,6 +250,9 @@ extension ISCSITarget {
         let digits = String(isid.raw, radix: 16)
         return name + Array((",i,0x" + String(repeating: "0", count: 12 - digits.count) + digits).utf8)
     }
+
+    /// The iSCSI name that a session's port name begins with.
+    func initiatorName(_ session: Int) -> Slice<UnsafeRawBufferPointer> { portName(session).dropLast(17) }
 
     /// A TSIH that no session has; never 0.
     private mutating func freshTSIH() -> UInt16 {

@@ -81,12 +81,16 @@ extension ISCSITarget {
     private func sendTargets(_ index: Int, _ value: UnsafeRawBufferPointer, _ writer: inout KeyValueWriter) {
         let session = sessions.pointer(Int(connections[index].session))
         let discovery = session.pointee.discovery
+        let initiator = initiatorName(Int(connections[index].session))
         if TextValue.equal(value, "All") {
             if !discovery {
                 writer.append("SendTargets", "Reject")
                 return
             }
-            for target in configuration.targets { describe(target, &writer) }
+            for (number, name) in configuration.targets.enumerated()
+            where configuration.rule(UInt16(truncatingIfNeeded: number), initiator) != nil {
+                describe(name, &writer)
+            }
             return
         }
         if value.isEmpty {
@@ -98,7 +102,9 @@ extension ISCSITarget {
             return
         }
         let name = value.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
-        guard let target = target(named: name), discovery || target == session.pointee.target else { return }
+        guard let target = configuration.target(named: name), discovery || target == session.pointee.target,
+            configuration.rule(target, initiator) != nil
+        else { return }
         describe(configuration.targets[Int(target)], &writer)
     }
 

@@ -13,10 +13,16 @@ struct LoginNegotiation {
     private(set) var initiatorName: [UInt8] = []
     private(set) var targetName: [UInt8] = []
     private(set) var discovery = false
+    /// Index of the target; without meaning in a discovery session.
+    private(set) var target: UInt16 = 0
+    /// By which the initiator may come.
+    private(set) var rule = AccessRule()
+    /// CHAP, once the initiator and the target have agreed on it.
+    var chap: CHAPExchange?
     /// The first text has been judged: initiator, session type and target are known.
     var identified = false
     var declared = false
-    private(set) var reply = KeyValueWriter()
+    var reply = KeyValueWriter()
 
     private var seen: UInt64 = 0
     private var unknown = 0
@@ -35,16 +41,18 @@ struct LoginNegotiation {
     ) -> LoginStatus? {
         reply.removeAll()
         do {
-            if !identified, let status = try identify(text) { return status }
+            if !identified, let status = try identify(text) ?? admit(configuration) { return status }
+            if stage != LoginStage.securityNegotiation.rawValue && !isAuthenticated { return .authenticationFailure }
+            chap?.beginText()
             keepsConnections = try keepsConnections || asksForConnectionRecovery(text, configuration.limits)
             var reader = KeyValueReader(text)
             while let pair = try reader.next() {
-                if let status = negotiate(pair, configuration.limits) { return status }
+                if let status = negotiate(pair, stage, configuration.limits) { return status }
             }
         } catch {
             return .initiatorError
         }
-        if !identified { return .missingParameter }
+        if let status = chap?.endText() { return status }
         if !discovery && !reportedGroup {
             // RFC 7143 §13.9: in the first response of a normal session.
             reply.append(TextKey.targetPortalGroupTag.row.name, String(configuration.portalGroupTag))
@@ -77,10 +85,10 @@ struct LoginNegotiation {
         while let pair = try reader.next() {
             switch TextKey(pair.key) {
             case .initiatorName:
-                guard let name = Self.name(pair.value) else { return .initiatorError }
+                guard let name = NodeName.normalized(pair.value) else { return .initiatorError }
                 initiatorName = name
             case .targetName:
-                guard let name = Self.name(pair.value) else { return .initiatorError }
+                guard let name = NodeName.normalized(pair.value) else { return .initiatorError }
                 targetName = name
             case .sessionType:
                 if TextValue.equal(pair.value, "Discovery") {
@@ -97,15 +105,27 @@ struct LoginNegotiation {
         return nil
     }
 
-    /// An iSCSI name in the form in which names are compared; nil when it cannot be one.
-    private static func name(_ value: UnsafeRawBufferPointer) -> [UInt8]? {
-        if value.isEmpty || value.count > TextLimits.name { return nil }
-        if value.contains(where: { $0 <= 0x20 || $0 == UInt8(ascii: ",") }) { return nil }
-        return value.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
+    /// Whether the initiator may come at all. A target that it may not reach is answered like one that is not there.
+    private mutating func admit(_ configuration: ISCSITargetConfiguration) -> LoginStatus? {
+        if discovery {
+            guard let found = configuration.discovery.first(where: { $0.fits(initiatorName) }) else {
+                return .authorizationFailure
+            }
+            rule = found
+            return nil
+        }
+        guard let index = configuration.target(named: targetName), let found = configuration.rule(index, initiatorName)
+        else { return .notFound }
+        target = index
+        rule = found
+        return nil
     }
 
+    /// The initiator has proved what its rule wants.
+    var isAuthenticated: Bool { rule.account == nil || chap?.isDone == true }
+
     private mutating func negotiate(
-        _ pair: KeyValueReader.Pair, _ limits: ISCSITargetConfiguration.Limits
+        _ pair: KeyValueReader.Pair, _ stage: UInt8, _ limits: ISCSITargetConfiguration.Limits
     ) -> LoginStatus? {
         guard let key = TextKey(pair.key) else {
             if pair.value.count > TextLimits.value { return .initiatorError }
@@ -117,7 +137,8 @@ struct LoginNegotiation {
         let bit = UInt64(1) << UInt64(key.rawValue)
         if seen & bit != 0 { return .initiatorError }
         seen |= bit
-        if key.row.rule != .list && pair.value.count > TextLimits.value { return .initiatorError }
+        let mayBeLong = key.row.rule == .list || key.row.rule == .authentication
+        if !mayBeLong && pair.value.count > TextLimits.value { return .initiatorError }
         if key.row.normalSessionOnly && discovery {
             reply.append(key.row.name, "Irrelevant")
             return nil
@@ -129,7 +150,9 @@ struct LoginNegotiation {
         }
         switch key.row.rule {
         case .declared: return declare(key, pair.value)
+        case .list where key == .authMethod: return chooseMethod(pair.value, stage)
         case .list: return choose(key, pair.value, limits)
+        case .authentication: return chap?.take(key, pair.value) ?? (chap == nil ? .initiatorError : nil)
         case .or, .and: agree(key, pair.value, limits)
         case .minimum(let range), .maximum(let range): agree(key, pair.value, in: range, limits)
         case .obsolete:
@@ -154,18 +177,33 @@ struct LoginNegotiation {
         }
     }
 
+    /// A digest that must be is not agreed on; a discovery session needs none.
+    func lacksDigests(_ limits: ISCSITargetConfiguration.Limits) -> Bool {
+        if discovery { return false }
+        return limits.headerDigest == .required && !parameters.headerDigest
+            || limits.dataDigest == .required && !parameters.dataDigest
+    }
+
+    /// AuthMethod (RFC 7143 §12.1): what the rule wants, and nothing less. It belongs to the security stage; None may
+    /// be said anywhere.
+    private mutating func chooseMethod(_ value: UnsafeRawBufferPointer, _ stage: UInt8) -> LoginStatus? {
+        let wanted = rule.account == nil ? "None" : "CHAP"
+        guard TextValue.choose(value, among: [wanted]) != nil, chap == nil else { return .authenticationFailure }
+        if let account = rule.account { chap = CHAPExchange(rule, account) }
+        reply.append(TextKey.authMethod.row.name, wanted)
+        return nil
+    }
+
     private mutating func choose(
         _ key: TextKey, _ value: UnsafeRawBufferPointer, _ limits: ISCSITargetConfiguration.Limits
     ) -> LoginStatus? {
         let acceptable: [String]
         switch key {
-        case .authMethod: acceptable = ["None"]
-        case .headerDigest: acceptable = limits.allowHeaderDigest ? ["None", "CRC32C"] : ["None"]
-        case .dataDigest: acceptable = limits.allowDataDigest ? ["None", "CRC32C"] : ["None"]
+        case .headerDigest: acceptable = limits.headerDigest.acceptable
+        case .dataDigest: acceptable = limits.dataDigest.acceptable
         default: acceptable = ["RFC3720"]
         }
         guard let choice = TextValue.choose(value, among: acceptable) else {
-            if key == .authMethod { return .authenticationFailure }
             reply.append(key.row.name, "Reject")
             return nil
         }

@@ -1,5 +1,12 @@
 import ISCSIFormats
 
+/// A Login Request whose answer has to wait.
+struct LoginPause {
+    let request: LoginRequestPDU
+    /// Of the question that the driver was asked; 0: none, only the time is waited for.
+    let token: UInt32
+}
+
 /// The text that a connection is exchanging: collected from PDUs with the C bit, and answered in chunks.
 struct TextExchange {
     var incoming: [UInt8] = []
@@ -10,6 +17,8 @@ struct TextExchange {
     var targetTransferTag = Tag.none
     /// The login that the connection is in, nil before its first PDU and after its last.
     var login: LoginNegotiation?
+    /// What the login waits for.
+    var pause: LoginPause?
 
     mutating func removeText() {
         incoming = []

@@ -6,6 +6,10 @@ struct Session {
     /// Index of the target; without meaning in a discovery session.
     var target: UInt16 = 0
     var isid = ISID(0)
+    /// `NexusIdentity.access`.
+    var access: UInt16 = 0
+    /// Commands that its rule admits at once.
+    var commandWindow = Int.max
     var tsih: UInt16 = 0
     /// Bytes of the initiator port name, and of the iSCSI name that it begins with.
     var portNameLength = 0

@@ -8,6 +8,7 @@ import Foundation
 ///     GET  /metrics           Prometheus text
 ///     POST /failover          {"to": "b", "lun": 0}   without lun: every unit
 ///     POST /failback
+///     POST /maintenance       {"controller": "a", "mode": "on"}   or off
 ///     GET  /faults            the faults in effect
 ///     POST /faults            {"type": "controller-kill", "controller": "a"}; 201 when new, 200 when there already
 ///     GET, DELETE /faults/NAME
@@ -71,6 +72,7 @@ package struct ManagementRouter: Sendable {
             _ = try JSONBody(request.body, known: [])
             try await service.failback()
             return .json(await service.status().units)
+        case ("POST", "/maintenance"): return try await maintenance(request)
         case ("GET", "/faults"): return .json(await service.status().faults)
         case ("POST", "/faults"): return try await addFault(request)
         case ("POST", "/reset"):
@@ -86,7 +88,7 @@ package struct ManagementRouter: Sendable {
         if request.path.hasPrefix("/faults/") { return try await oneFault(request) }
         let methods = [
             "/health": "GET", "/ready": "GET", "/status": "GET", "/metrics": "GET", "/failover": "POST",
-            "/failback": "POST", "/faults": "GET, POST", "/reset": "POST",
+            "/failback": "POST", "/maintenance": "POST", "/faults": "GET, POST", "/reset": "POST",
         ]
         if let allow = methods[request.path] { return Self.notAllowed(allow) }
         throw .notFound("nothing is here; there are: \(methods.keys.sorted().joined(separator: ", "))")
@@ -105,6 +107,18 @@ package struct ManagementRouter: Sendable {
         }
         try await service.moveHome(lun: try body.lun("lun"), to: to)
         return .json(await service.status().units)
+    }
+
+    private func maintenance(_ request: APIRequest) async throws(ManagementRefusal) -> APIResponse {
+        let body = try JSONBody(request.body, known: ["controller", "mode"])
+        guard let name = try body.text("controller"), ["a", "b"].contains(name) else {
+            throw .badRequest("'controller' must be a or b: the one that sends its hosts to the other")
+        }
+        guard let mode = try body.text("mode"), ["on", "off"].contains(mode) else {
+            throw .badRequest("'mode' must be on or off")
+        }
+        try await service.maintenance(name, mode == "on")
+        return .json(await service.status().controllers)
     }
 
     private func addFault(_ request: APIRequest) async throws(ManagementRefusal) -> APIResponse {

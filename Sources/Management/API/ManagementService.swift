@@ -6,6 +6,8 @@ package protocol ManagementService: Sendable {
     func moveHome(lun: UInt16?, to controller: String) async throws(ManagementRefusal)
     /// Moves every unit to the controller that it prefers.
     func failback() async throws(ManagementRefusal)
+    /// Begins or ends maintenance of a controller, and returns when it is so.
+    func maintenance(_ controller: String, _ isOn: Bool) async throws(ManagementRefusal)
     /// Puts a fault into effect, and returns when it is. True when it was not there before.
     func add(_ fault: Fault) async throws(ManagementRefusal) -> Bool
     /// Takes a fault away, and returns when it is gone. Throws `notFound` for an unknown name.

@@ -89,7 +89,8 @@ enum StatusPage {
           at("summary").textContent = (pair.ready ? "ready" : "not ready") + ", "
             + (pair.redundant ? "redundant" : "not redundant") + ", epoch " + pair.epoch;
           fill("controllers", ["name", "process", "state", "portals", "sessions", "dirty pages", "mirrored pages"],
-            pair.controllers.map((c) => [c.name, c.process, c.status && c.status.state, c.portals.join(" "),
+            pair.controllers.map((c) => [c.name, c.process,
+              c.status && c.status.state + (c.status.maintenance ? ", maintenance" : ""), c.portals.join(" "),
               c.status && c.status.sessions.length, c.status && c.status.memory.dirtyPages,
               c.status && c.status.memory.mirroredPages]));
           fill("units", ["LUN", "bytes", "home", "preferred"],

@@ -3,9 +3,9 @@ import Synchronization
 
 /// The API of a pair, over its supervisor.
 package struct PairService: ManagementService {
-    private let supervisor: Supervisor
+    let supervisor: Supervisor
     /// How long a move of a unit may take.
-    private let movePatience: Int64
+    let movePatience: Int64
 
     package init(_ supervisor: Supervisor, movePatience: Int64 = 15_000) {
         self.supervisor = supervisor
@@ -34,7 +34,7 @@ package struct PairService: ManagementService {
 
     /// Asks the present home of each unit, which alone knows what it must clear first, and waits until the move is
     /// done.
-    private func move(_ luns: [UInt16], to name: String) async throws(ManagementRefusal) {
+    func move(_ luns: [UInt16], to name: String) async throws(ManagementRefusal) {
         supervisor.stir()
         guard supervisor.controllers.contains(where: { $0.name == name }) else {
             throw .notFound("this array has no controller \(name)")
@@ -124,7 +124,7 @@ package struct PairService: ManagementService {
         if told == 0, let refusal, method == "POST" { throw refusal }
     }
 
-    private func tell(
+    func tell(
         _ client: ControlClient, _ method: String, _ path: String, _ value: (some Encodable & Sendable)?
     ) async throws(ManagementRefusal) {
         let body = value.flatMap { try? JSONEncoder().encode($0) }

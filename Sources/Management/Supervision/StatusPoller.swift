@@ -56,7 +56,7 @@ struct StatusPoller: Sendable {
         let answer = try? client.request("GET", "/status", seconds: 1)
         let status = answer.flatMap { try? JSONDecoder().decode(PairStatus.self, from: $0.body) }?
             .controllers.first?.status
-        // A controller that is new here is told the cuts before it counts as running.
+        // A controller that is new here is told the cuts, and its maintenance, before it counts as running.
         if status != nil, told != pid { tellCuts(client) }
         let isNews = supervisor.state.withLock { state in
             guard var child = state.children[name], child.report.pid == pid else { return false }
@@ -81,12 +81,17 @@ struct StatusPoller: Sendable {
     private static func tellsNews(_ before: ControllerStatus?, _ now: ControllerStatus?) -> Bool {
         guard let before, let now else { return (before == nil) != (now == nil) }
         return before.state != now.state || before.serving != now.serving || before.redundant != now.redundant
-            || before.epoch != now.epoch || before.units.map(\.home) != now.units.map(\.home)
+            || before.maintenance != now.maintenance || before.epoch != now.epoch
+            || before.units.map(\.home) != now.units.map(\.home)
     }
 
     private func tellCuts(_ client: ControlClient) {
         for fault in supervisor.state.withLock({ $0.faults.faults }) where fault.type == .channelCut {
             _ = try? client.request("POST", "/faults", json: fault, seconds: 1)
+        }
+        if supervisor.state.withLock({ $0.maintenance }) == controller.name {
+            let order = MaintenanceOrder(controller: controller.name, isOn: true)
+            _ = try? client.request("POST", "/maintenance", json: order, seconds: 1)
         }
     }
 }

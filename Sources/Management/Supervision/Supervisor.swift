@@ -64,13 +64,15 @@ package final class Supervisor: Sendable {
         var hasProved = false
         /// The code of its last exit, if it ended by exiting.
         var lastExit: Int32?
-        /// The pid that has been told the cuts in effect.
+        /// The pid that has been told the cuts in effect, and its maintenance.
         var toldCuts: Int32?
     }
 
     struct State {
         var children: [String: Child] = [:]
         var faults = FaultTable()
+        /// The controller whose hosts are sent to the other one.
+        var maintenance: String?
         var wasReady = false
         var stopping = false
         var orders: [Order] = []

@@ -11,6 +11,7 @@ package enum ChannelDirection: Sendable { case toPartner, fromPartner }
 enum ControlCommand: Sendable {
     case status
     case moveHome(UnitIndex?, to: ControllerID)
+    case maintenance(Bool)
     case stop
     case halt
     case cutChannel(ChannelDirection, Bool)
@@ -50,6 +51,10 @@ package final class ControlPort: Sendable {
     /// Asks for a planned move of one unit's home, or of all; the move itself shows in `status`. False when the
     /// controller does not answer.
     package func moveHome(unit: UnitIndex?, to: ControllerID) -> Bool { call(.moveHome(unit, to: to)) != nil }
+
+    /// Begins or ends maintenance: logins are sent to the partner while it serves. False when the controller does not
+    /// answer.
+    package func maintenance(_ isOn: Bool) -> Bool { call(.maintenance(isOn)) != nil }
 
     /// Asks for a clean stop: `run` returns `stopped` when it is complete.
     package func stop() -> Bool { call(.stop) != nil }

@@ -25,6 +25,7 @@ package struct ControllerProcess: ~Copyable {
         }
         let partner = description.controllers.first { $0.id != id }
         let bootID = Platform.bootID()
+        let credentials = try Credentials(description, options)
         let secret = partner == nil ? [] : try Secret.read(options.resolve(description.pair.secretFile))
         let memory = try MemoryFile(
             path: options.resolve(own.memoryFile), layout: RegionLayout(bytes: own.memoryBytes),
@@ -37,6 +38,7 @@ package struct ControllerProcess: ~Copyable {
         let listeners = try Listeners(own, partner: partner, options: options)
         let ports = listeners.portals.map { Plant.port($0) }
         var settings = try Self.settings(description, own, partner, start, secret, options)
+        settings.credentials = credentials
         settings.found = StartFound(description, memory, start, options)
         // Nothing was written into the memory so far, and nothing is by making the controller.
         let engine = Controller(

@@ -72,7 +72,7 @@ package enum Secret {
     package static var limit: Int { 1024 }
 
     /// Reads the secret: a regular file of this user, closed to others.
-    package static func read(_ path: String) throws(RuntimeError) -> [UInt8] {
+    package static func read(_ path: String, least: Int = 16) throws(RuntimeError) -> [UInt8] {
         let fd = open(path, O_RDONLY | O_CLOEXEC)
         if fd < 0 {
             if errno == ENOENT || errno == ENOTDIR {
@@ -91,8 +91,8 @@ package enum Secret {
         let bytes = [UInt8](unsafeUninitializedCapacity: limit + 1) { room, count in
             count = Swift.max(0, Glibc.read(fd, room.baseAddress, limit + 1))
         }
-        if bytes.count < 16 {
-            throw RuntimeError(.noInput, "secret file \(path) has \(bytes.count) bytes; at least 16 are needed")
+        if bytes.count < least {
+            throw RuntimeError(.noInput, "secret file \(path) has \(bytes.count) bytes; at least \(least) are needed")
         }
         if bytes.count > limit {
             throw RuntimeError(.configuration, "secret file \(path) has more than \(limit) bytes")

@@ -55,6 +55,23 @@ package enum Platform {
         return digest
     }
 
+    /// A number for the address at the other end of a stream, its port aside; 0 when it cannot be had. IPv6 hosts count
+    /// by their network of 64 bits, in which a host has as many addresses as it likes.
+    static func peer(of descriptor: Int32) -> UInt64 {
+        var room = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let isThere = withUnsafeMutablePointer(to: &room) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) == 0 }
+        }
+        if !isThere { return 0 }
+        let isIPv6 = Int32(room.ss_family) == AF_INET6
+        return withUnsafeBytes(of: room) { bytes in
+            // sockaddr_in has the address at byte 4, sockaddr_in6 at byte 8.
+            let address = isIPv6 ? bytes[8..<16] : bytes[4..<8]
+            return address.reduce(isIPv6 ? 6 : 4) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 } | 1
+        }
+    }
+
     /// The kernel's boot id; `none` when it cannot be read, which equals no boot id of any superblock.
     static func bootID() -> WitnessRecord.MemoryID {
         let digits = firstLine("/proc/sys/kernel/random/boot_id").filter { $0 != "-" }

@@ -23,6 +23,8 @@ package struct PlantSettings: Sendable {
     package var incarnation: UInt64
     /// Key of the channel's HMAC; empty for an array of one controller.
     package var secret: [UInt8]
+    /// Secrets of CHAP.
+    package var credentials = Credentials()
     /// Where the partner's channel listener is; nil for an array of one.
     package var partnerChannel: PortalAddress?
     /// The partner's memory, for a takeover at start-up; nil for an array of one or another host.

@@ -31,6 +31,9 @@ extension Reactor where Engine: ~Copyable {
             let digest = Platform.authenticate(key: plant.settings.secret, message: message, count: count)
             feed.append(.authenticated(token: token, digest: digest))
         case .random(let token): draw(token, at: now)
+        case .loginChallenge(let token): feed.append(.loginChallenge(token: token, Platform.random()))
+        case .loginDigest(let token, let request):
+            feed.append(.loginDigest(token: token, plant.settings.credentials.digest(request)))
         case .restart(let reason): conclude(.restart(reason), at: now)
         case .stopped: conclude(.stopped, at: now)
         case .refuse(let reason):

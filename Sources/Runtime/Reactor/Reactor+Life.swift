@@ -86,6 +86,7 @@ extension Reactor where Engine: ~Copyable {
                 reply.give(.status(engine.status(at: Platform.now)))
                 continue
             case .moveHome(let unit, let to): feed.append(.moveHome(unit: unit, to: to))
+            case .maintenance(let isOn): feed.append(.maintenance(isOn))
             case .stop: feed.append(.stop)
             case .halt: outcome = .halted
             case .cutChannel(let direction, let isCut): cut(direction, isCut)

@@ -23,7 +23,11 @@ extension Reactor where Engine: ~Copyable {
             }
             gemel_keep_alive(descriptor)
             guard let id = register(descriptor, phase: .open, isChannel: portal == nil) else { continue }
-            if let portal { feed.append(.hostConnected(id, portal: portal)) } else { feed.append(.channelAccepted(id)) }
+            if let portal {
+                feed.append(.hostConnected(id, portal: portal, peer: Platform.peer(of: descriptor)))
+            } else {
+                feed.append(.channelAccepted(id))
+            }
         }
     }
 

@@ -45,7 +45,7 @@ extension DeviceServer {
         ModeParameterData(
             long: long, longDescriptor: long && flags & 0x10 != 0, withoutDescriptor: flags & 0x08 != 0,
             blocks: units[unit].blocks, blockLength: units[unit].blockBytes,
-            writeProtected: writeProtection(unit) != nil, control: control, current: units[unit].mode,
+            writeProtected: writeProtection(slot) != nil, control: control, current: units[unit].mode,
             saved: units[unit].savedMode
         ).write(pages, to: &writer)
     }

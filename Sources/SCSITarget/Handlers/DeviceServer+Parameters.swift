@@ -101,7 +101,7 @@ extension DeviceServer {
         if selection.rawValue >= 0x10, lun != 0, LogicalUnitAddress(field: lun) != .reportLUNs {
             return .invalidField(inCDB: 2)
         }
-        LogicalUnitList.write(identity.luns, selection, to: &writer)
+        LogicalUnitList.write(views.luns(nexusViews[Int(tasks[slot].nexus)]), selection, to: &writer)
         return nil
     }
 

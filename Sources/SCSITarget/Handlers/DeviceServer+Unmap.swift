@@ -22,7 +22,7 @@ extension DeviceServer {
 
     /// The parameter list is here: everything is checked before anything is unmapped.
     mutating func unmapListReceived(_ slot: Int) {
-        if let sense = writeProtection(Int(tasks[slot].unit)) ?? checkUnmapList(slot) {
+        if let sense = writeProtection(slot) ?? checkUnmapList(slot) {
             fail(slot, sense, total: tasks[slot].limit)
             return
         }

@@ -50,8 +50,7 @@ extension DeviceServer {
 
     /// The chunk's data are here, and so is the state pointer: mode parameters may have changed since the start.
     mutating func commit(_ slot: Int) {
-        let unit = Int(tasks[slot].unit)
-        if let sense = writeProtection(unit) {
+        if let sense = writeProtection(slot) {
             fail(slot, sense, total: tasks[slot].moved)
             return
         }

@@ -57,7 +57,7 @@ extension DeviceServer {
 
     /// The block is here, and so is the state pointer.
     mutating func patternReceived(_ slot: Int) {
-        if let sense = writeProtection(Int(tasks[slot].unit)) {
+        if let sense = writeProtection(slot) {
             fail(slot, sense, total: tasks[slot].total)
             return
         }

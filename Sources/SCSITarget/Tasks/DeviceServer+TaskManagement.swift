@@ -11,7 +11,7 @@ extension DeviceServer {
     mutating func manage(_ request: TaskManagementRequest) {
         counters.taskManagement &+= 1
         sequence += 1
-        let unit = route(request.lun)
+        let unit = route(request.lun, nexus: request.nexus.raw)
         if let response = immediateResponse(request, unit) {
             answer(request.request, response)
             return
@@ -32,7 +32,9 @@ extension DeviceServer {
         abortTasks(of: place)
         switch request.function {
         case .clearTaskSet, .logicalUnitReset: if unit != noUnit { addEvent(place, unit) }
-        case .targetWarmReset, .targetColdReset: for each in 0..<noUnit { addEvent(place, each) }
+        case .targetWarmReset, .targetColdReset:
+            // What an initiator cannot see, it cannot reset.
+            for each in 0..<noUnit where reaches(place, unit: each) { addEvent(place, each) }
         case .iTNexusReset:
             for each in 0..<noUnit {
                 attentions.establish(.iTNexusLossOccurred, nexus: Int(request.nexus.raw), unit: each)
@@ -79,7 +81,7 @@ extension DeviceServer {
 
     /// Aborts what a request names: silently for its own nexus, with TASK ABORTED for others (TAS, SPC-4 §7.5.10).
     private mutating func abortTasks(of place: Int) {
-        for slot in 0..<tasks.capacity where management[place].affects(tasks[slot]) {
+        for slot in 0..<tasks.capacity where affects(place, slot) {
             abort(slot, tasks[slot].nexus == management[place].nexus ? .aborted : .cleared)
         }
     }
@@ -95,7 +97,17 @@ extension DeviceServer {
     }
 
     private func hasAffectedTask(_ place: Int) -> Bool {
-        for slot in 0..<tasks.capacity where management[place].affects(tasks[slot]) { return true }
+        for slot in 0..<tasks.capacity where affects(place, slot) { return true }
         return false
+    }
+
+    private func affects(_ place: Int, _ slot: Int) -> Bool {
+        management[place].affects(tasks[slot])
+            && (tasks[slot].nexus == management[place].nexus || reaches(place, unit: Int(tasks[slot].unit)))
+    }
+
+    /// Whether the nexus of a request sees a unit.
+    private func reaches(_ place: Int, unit: Int) -> Bool {
+        views.sees(nexusViews[Int(management[place].nexus)], unit: unit)
     }
 }

@@ -37,6 +37,11 @@ extension World {
             let digest = KeyedHash.digest(secret: description.pairID, message: message, count: count)
             tell(host, .authenticated(token: token, digest: digest), after: drawn(around: 5_000))
         case .random(let token): tell(host, .random(token: token, randomBytes()), after: drawn(around: 5_000))
+        case .loginChallenge(let token):
+            tell(host, .loginChallenge(token: token, randomBytes()), after: drawn(around: 5_000))
+        case .loginDigest(let token, let request):
+            let digest = KeyedHash.digest(request)
+            tell(host, .loginDigest(token: token, digest), after: drawn(around: 5_000))
         case .restart(let reason):
             record(.restart, host.letter, UInt64(reason.rawValue))
             crash(host, cause: .restart, then: .after(between(1_000_000, 50_000_000)))

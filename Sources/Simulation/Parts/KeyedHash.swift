@@ -1,3 +1,5 @@
+import ISCSIFormats
+
 /// The simulator's stand-in for HMAC-SHA-256: a keyed function of 32 bytes, the same for the same key and message.
 /// It is not cryptography; inside one process nobody attacks it.
 enum KeyedHash {
@@ -11,6 +13,19 @@ enum KeyedHash {
         var digest = InlineArray<32, UInt8>(repeating: 0)
         for index in 0..<32 {
             let word = mix(lanes[index / 8] ^ UInt64(count))
+            digest[index] = UInt8(truncatingIfNeeded: word >> UInt64(index % 8 * 8))
+        }
+        return digest
+    }
+
+    /// The simulator's stand-in for a digest of CHAP: the credential's index is the secret.
+    static func digest(_ request: CHAPDigestRequest) -> InlineArray<32, UInt8> {
+        var word = mix(UInt64(request.credential) << 16 | UInt64(request.identifier) << 8
+            | UInt64(request.algorithm.rawValue))
+        for byte in request.challenge { word = mix(word ^ UInt64(byte)) }
+        var digest = InlineArray<32, UInt8>(repeating: 0)
+        for index in 0..<32 {
+            if index % 8 == 0 { word = mix(word) }
             digest[index] = UInt8(truncatingIfNeeded: word >> UInt64(index % 8 * 8))
         }
         return digest

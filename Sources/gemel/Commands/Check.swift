@@ -51,7 +51,11 @@ struct Check: ParsableCommand {
                 "  controller \(controller.id.name): portals \(controller.portals.joined(separator: ", ")); memory "
                     + "\(ByteCount.format(UInt64(controller.memoryBytes))) in \(controller.memoryFile)")
         }
-        lines += array.targets.map { "  target \($0.name)" }
+        for target in array.targets {
+            lines.append("  target \(target.name)")
+            lines += target.access.map { "    " + access($0, array) }
+        }
+        lines += array.discovery.map { "  discovery " + access($0, array) }
         for unit in array.units {
             lines.append(
                 "  LUN \(unit.lun): \(ByteCount.format(unit.map.sectors * 512)) on "
@@ -62,5 +66,29 @@ struct Check: ParsableCommand {
         }
         lines.append("  management \(configuration.management.map { "http://\($0)/" } ?? "on unix sockets only")")
         return lines.joined(separator: "\n")
+    }
+
+    /// Who may come, what they prove and what they get; where a secret is, never what it is.
+    private static func access(_ access: AccessDescription, _ array: ArrayDescription) -> String {
+        func proof(_ what: String, _ account: AccessDescription.Account?) -> String? {
+            guard let account else { return nil }
+            switch array.credentials[account.credential].place {
+            case .file(let path): return "\(what) as \(account.name), secret in \(path)"
+            case .here: return "\(what) as \(account.name), secret in the configuration"
+            }
+        }
+        let luns = access.mappings.map { mappings in
+            "LUNs " + mappings.map { mapping in
+                let unit = array.units[Int(mapping.unit.raw)].lun
+                return unit == mapping.lun ? "\(unit)" : "\(mapping.lun) (unit \(unit))"
+            }.joined(separator: ", ")
+        }
+        let parts = [
+            access.initiators == ["*"] ? "everybody" : access.initiators.joined(separator: ", "),
+            proof("CHAP", access.chap) ?? "without proof", proof("mutual CHAP", access.mutual), luns,
+            access.readOnly ? "read-only" : nil, access.maxSessions.map { "\($0) sessions" },
+            access.commandWindow.map { "\($0) commands" },
+        ]
+        return parts.compactMap(\.self).joined(separator: "; ")
     }
 }

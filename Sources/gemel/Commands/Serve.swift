@@ -34,6 +34,7 @@ struct Serve: ParsableCommand {
         var locks: [ProcessLock] = []
         if supervised == nil {
             try StartChecks.secret(configuration)
+            try StartChecks.accessSecrets(configuration)
             try StartChecks.devices(configuration)
             try StateFolder.makeFolder(configuration.stateFolder)
             try runtime.make(array: array.name)

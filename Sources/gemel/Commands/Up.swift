@@ -22,6 +22,7 @@ struct Up: ParsableCommand {
         let array = configuration.description
         // Everything is checked before anything is touched; only the folders of the locks come first.
         try StartChecks.secret(configuration)
+        try StartChecks.accessSecrets(configuration)
         try StartChecks.devices(configuration)
         try StateFolder.makeFolder(configuration.stateFolder)
         try runtime.make(array: array.name)

@@ -46,7 +46,11 @@ struct Announcer: Sendable {
         let portal = array.controllers[0].portals[0]
         let name = array.targets[0].name
         var commands: [String] = []
-        if Self.isInPath("iscsiadm") {
+        if let access = array.discovery.first, let account = access.chap {
+            if case .file(let path) = array.credentials[account.credential].place, Self.isInPath("iscsi-ls") {
+                commands.append("iscsi-ls -s \"iscsi://\(account.name)%$(cat \(path))@\(portal)\"")
+            }
+        } else if Self.isInPath("iscsiadm") {
             commands.append(
                 "iscsiadm -m discovery -t sendtargets -p \(portal) && iscsiadm -m node -T \(name) -p \(portal) --login")
         } else if Self.isInPath("iscsi-ls") {

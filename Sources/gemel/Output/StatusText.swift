@@ -33,7 +33,7 @@ enum StatusText {
 
     private static func state(_ controller: PairStatus.ControllerReport) -> String {
         guard controller.process == .running, let status = controller.status else { return controller.process.rawValue }
-        return status.state
+        return status.maintenance ? "\(status.state), maintenance" : status.state
     }
 
     private static func controllers(_ pair: PairStatus) -> [String] {

@@ -16,6 +16,9 @@ protocol ControllerHosting: AnyObject, Sendable {
     /// Asks that `to` becomes home of a unit (all of them: nil). Returns at once; the status says when it is so.
     func moveHome(lun: UInt16?, to: ControllerID)
 
+    /// Begins or ends maintenance: while the partner serves, logins are sent to it. In effect when it returns.
+    func maintenance(_ isOn: Bool)
+
     /// Cuts the channel in a direction, or mends it: what this controller sends that way, and what arrives from
     /// there, is lost from now on. `both` is told as both directions. Returns when it is in effect.
     func cutChannel(from sender: ControllerID, _ cut: Bool)

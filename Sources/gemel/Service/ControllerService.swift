@@ -49,6 +49,15 @@ struct ControllerService: ManagementService {
         for unit in plan.units { try await moveHome(lun: unit.lun, to: unit.preferred) }
     }
 
+    /// Returns when the controller knows.
+    func maintenance(_ controller: String, _ isOn: Bool) async throws(ManagementRefusal) {
+        guard controller == id.name else {
+            throw .badRequest("this is controller \(id.name); ask \(controller)'s socket, or the pair's")
+        }
+        let hosting = hosting
+        await ControlClient.detached { hosting.maintenance(isOn) }
+    }
+
     func add(_ fault: Fault) async throws(ManagementRefusal) -> Bool {
         guard fault.type == .channelCut else {
             throw .badRequest("\(fault.type.rawValue) is put into effect by the supervisor; ask the pair's socket")

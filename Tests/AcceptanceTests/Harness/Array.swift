@@ -7,6 +7,7 @@ struct ArrayStatus: Decodable {
         struct Own: Decodable {
             var state: String
             var serving: Bool
+            var maintenance: Bool
             var messagesSent: [String: UInt64]
             var copiedBytes: [String: UInt64]
         }
@@ -38,6 +39,7 @@ final class RunningArray {
     let folder: String
     let configurationFile: String
     let ports: [String: Int]
+    let host: String
     private var supervisor: Program?
 
     var socket: String {
@@ -51,11 +53,14 @@ final class RunningArray {
     ///   - controllers: names of the controllers.
     ///   - more: lines of YAML to add.
     ///   - device: the device's mapping in YAML.
+    ///   - target: the target's mapping in YAML.
+    ///   - host: address of the portals, IPv6 in brackets.
     ///   - memory: a controller's memory mapping in YAML.
     init(
         controllers: [String] = ["a", "b"], unitMebibytes: Int = 64, more: String = "", device: String? = nil,
-        memory: String = "{size: 128MiB}"
+        memory: String = "{size: 128MiB}", target: String = "{}", host: String = "127.0.0.1"
     ) throws {
+        self.host = host
         folder = NSTemporaryDirectory() + name
         try FileManager.default.createDirectory(atPath: "\(folder)/run", withIntermediateDirectories: true)
         configurationFile = "\(folder)/array.yaml"
@@ -66,7 +71,7 @@ final class RunningArray {
             let channel = try Product.freePort()
             ports[controller] = portal
             ports["channel \(controller)"] = channel
-            lines += "  \(controller): {portals: [\"127.0.0.1:\(portal)\"], channel: \"127.0.0.1:\(channel)\","
+            lines += "  \(controller): {portals: [\"\(host):\(portal)\"], channel: \"127.0.0.1:\(channel)\","
             lines += " memory: \(memory)}\n"
         }
         self.ports = ports
@@ -75,13 +80,28 @@ final class RunningArray {
             devices: {disk0: \(device ?? "{size: \(unitMebibytes + 16)MiB}")}
             storage: {pool0: {members: [disk0]}}
             logical_units: {0: {pool: pool0, size: \(unitMebibytes)MiB}}
-            targets: {"\(Self.target)": {}}
+            targets: {"\(Self.target)": \(target)}
             management: "127.0.0.1:\(ports["management"] ?? 0)"
             controllers:
             \(lines)\(more)
             """
         try text.write(toFile: configurationFile, atomically: true, encoding: .utf8)
     }
+
+    /// A configuration that is given whole, with `array: {name: …}` in it, which is replaced.
+    init(text: String, ports: [String: Int]) throws {
+        host = "127.0.0.1"
+        folder = NSTemporaryDirectory() + name
+        try FileManager.default.createDirectory(atPath: "\(folder)/run", withIntermediateDirectories: true)
+        configurationFile = "\(folder)/array.yaml"
+        self.ports = ports
+        let management = "management: \"127.0.0.1:\(try Product.freePort())\"\n"
+        try (text.replacing(/array: \{name: [a-z-]+\}/, with: "array: {name: \(name)}") + management)
+            .write(toFile: configurationFile, atomically: true, encoding: .utf8)
+    }
+
+    /// What the processes have said so far.
+    var log: String { supervisor?.log ?? "" }
 
     deinit {
         supervisor?.end(after: 15)
@@ -124,7 +144,9 @@ final class RunningArray {
         usleep(300_000)
     }
 
-    func url(_ controller: String) -> String { "iscsi://127.0.0.1:\(ports[controller] ?? 0)/\(Self.target)/0" }
+    func portal(_ controller: String) -> String { "\(host):\(ports[controller] ?? 0)" }
+
+    func url(_ controller: String) -> String { "iscsi://\(portal(controller))/\(Self.target)/0" }
 
     /// Runs a `gemel` command against this array; the output when it ends with 0.
     @discardableResult
