@@ -111,7 +111,7 @@ extension ControllerID {
 /// Limits that the device server reports and keeps.
 package enum DeviceServerLimits {
     /// MAXIMUM TRANSFER LENGTH in bytes.
-    package static var transferBytes: Int { 8 << 20 }
+    package static var transferBytes: Int { 32 << 20 }
     /// OPTIMAL TRANSFER LENGTH in bytes: one block operation.
     package static var optimalBytes: Int { PageSize.operationPages * PageSize.bytes }
     /// MAXIMUM COMPARE AND WRITE LENGTH in bytes.
@@ -119,7 +119,7 @@ package enum DeviceServerLimits {
     /// MAXIMUM WRITE SAME LENGTH in bytes.
     package static var writeSameBytes: Int { 128 << 20 }
     /// MAXIMUM UNMAP LBA COUNT in bytes, and MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT: what one parameter page holds.
-    package static var unmapBytes: Int { 1 << 30 }
+    package static var unmapBytes: Int { 512 << 20 }
     package static var unmapDescriptors: Int { 255 }
     /// Bytes that one block operation discards at most.
     package static var discardBytes: Int { 64 << 20 }

@@ -11,19 +11,11 @@ extension Acceptance {
         }
 
         @Test(arguments: names) func aTargetFileServes(_ name: String) throws {
-            var text = try String(contentsOfFile: "\(Product.root)/targets/\(name).yaml", encoding: .utf8)
-            var ports: [String: Int] = [:]
-            for (controller, usual) in [("a", 3260), ("b", 3261)] where text.contains("portals: [127.0.0.1:\(usual)]") {
-                let (portal, channel) = (try Product.freePort(), try Product.freePort())
-                ports[controller] = portal
-                text = text.replacingOccurrences(
-                    of: "portals: [127.0.0.1:\(usual)]",
-                    with: "portals: [\"127.0.0.1:\(portal)\"], channel: \"127.0.0.1:\(channel)\"")
-            }
-            let array = try RunningArray(text: text, ports: ports)
-            let target = try #require(text.firstMatch(of: /iqn\.2026-11\.io\.gemel:[a-z0-9-]+/)).0
+            let file = try TargetFile(name)
+            let array = try file.array()
+            let target = array.target
             try array.start()
-            for controller in ports.keys.sorted() {
+            for controller in file.ports.keys.sorted() {
                 let user = name == "chap" ? "host%\(try Self.secret(array))@" : ""
                 let outcome = try Program.run(
                     ["iscsi-readcapacity16", "iscsi://\(user)\(array.portal(controller))/\(target)/0"],
@@ -37,5 +29,28 @@ extension Acceptance {
             try String(contentsOfFile: "\(array.folder)/state/host.secret", encoding: .utf8)
                 .trimmingCharacters(in: .newlines)
         }
+    }
+}
+
+/// A file of `targets/` with ports of its own, so that it can run beside others.
+struct TargetFile {
+    private(set) var text: String
+    private(set) var ports: [String: Int] = [:]
+
+    init(_ name: String) throws {
+        text = try String(contentsOfFile: "\(Product.root)/targets/\(name).yaml", encoding: .utf8)
+        for (controller, usual) in [("a", 3260), ("b", 3261)] where text.contains("portals: [127.0.0.1:\(usual)]") {
+            let (portal, channel) = (try Product.freePort(), try Product.freePort())
+            ports[controller] = portal
+            text = text.replacingOccurrences(
+                of: "portals: [127.0.0.1:\(usual)]",
+                with: "portals: [\"127.0.0.1:\(portal)\"], channel: \"127.0.0.1:\(channel)\"")
+        }
+    }
+
+    /// The array, not started.
+    func array() throws -> RunningArray {
+        let target = try #require(text.firstMatch(of: /iqn\.2026-11\.io\.gemel:[a-z0-9-]+/)).0
+        return try RunningArray(text: text, ports: ports, target: String(target))
     }
 }

@@ -140,7 +140,9 @@ import Testing
         #expect(configuration.management == nil)
     }
 
-    @Test(arguments: ["chap", "pair", "single", "write-through"])
+    private static let targets = ["chap", "conformance", "pair", "single", "thin", "write-through"]
+
+    @Test(arguments: targets)
     func everyTargetThatPeopleStartFromIsRight(name: String) throws {
         let file = repository.appending(path: "targets/\(name).yaml").path
         let configuration = try Configuration.load(file: file, surroundings: nobody)
@@ -149,7 +151,7 @@ import Testing
 
     @Test func noTargetIsLeftOutOfTheListAbove() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: repository.appending(path: "targets").path)
-        #expect(files.sorted() == ["chap.yaml", "pair.yaml", "single.yaml", "write-through.yaml"])
+        #expect(files.sorted() == Self.targets.map { "\($0).yaml" })
     }
 
     @Test func aFileThatIsNotThereIsRefusedByName() {

@@ -61,6 +61,7 @@ import Testing
         #expect(world.command(Self.compareAndWrite(1023, 2), out: [0]).code == 0x2100)
         let short = world.command(Self.compareAndWrite(0, 1), out: [UInt8](repeating: 0, count: 1023))
         #expect(short.code == 0x2400 && short.total == 1024)
+        #expect(world.command(Self.compareAndWrite(0, 1), out: [UInt8](repeating: 0, count: 2048)).code == 0x2400)
         #expect(world.commits.isEmpty)
         world.command(
             Self.compareAndWrite(0, 1, flags: 8), out: Self.medium(world, 0, 1) + [UInt8](repeating: 1, count: 512))

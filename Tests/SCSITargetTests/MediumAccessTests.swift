@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test func moreThanTheMaximumTransferIsRefused() {
-        let world = World(blocks: 40_000)
+        let world = World(blocks: 70_000)
         world.login()
         let most = DeviceServerLimits.transferBytes / 512
         let outcome = world.command(Self.cdb16(0x88, 0, UInt32(most + 1)), dataIn: 4096)

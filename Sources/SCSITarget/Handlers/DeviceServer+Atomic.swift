@@ -28,8 +28,8 @@ extension DeviceServer {
             complete(slot, .good, total: 0)
             return
         }
-        // Half of the data would compare or write something else than what was meant.
-        guard tasks[slot].dataOutLength >= tasks[slot].total else {
+        // With less or more data than two halves, what is compared and written is not what was meant.
+        guard tasks[slot].dataOutLength == tasks[slot].total else {
             fail(slot, .invalidField(inCDB: commands[row].transferLengthByte), total: tasks[slot].total)
             return
         }

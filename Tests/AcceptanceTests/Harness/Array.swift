@@ -35,6 +35,8 @@ struct LoadResult: Decodable {
 /// An array that runs: `gemel up` with a configuration of its own. Everything it made goes away with it.
 final class RunningArray {
     static let target = "iqn.2026-11.io.gemel:test"
+    /// The first target of this array.
+    let target: String
     let name = Product.arrayName()
     let folder: String
     let configurationFile: String
@@ -61,6 +63,7 @@ final class RunningArray {
         memory: String = "{size: 128MiB}", target: String = "{}", host: String = "127.0.0.1"
     ) throws {
         self.host = host
+        self.target = Self.target
         folder = NSTemporaryDirectory() + name
         try FileManager.default.createDirectory(atPath: "\(folder)/run", withIntermediateDirectories: true)
         configurationFile = "\(folder)/array.yaml"
@@ -89,8 +92,9 @@ final class RunningArray {
     }
 
     /// A configuration that is given whole, with `array: {name: …}` in it, which is replaced.
-    init(text: String, ports: [String: Int]) throws {
+    init(text: String, ports: [String: Int], target: String) throws {
         host = "127.0.0.1"
+        self.target = target
         folder = NSTemporaryDirectory() + name
         try FileManager.default.createDirectory(atPath: "\(folder)/run", withIntermediateDirectories: true)
         configurationFile = "\(folder)/array.yaml"
@@ -146,7 +150,7 @@ final class RunningArray {
 
     func portal(_ controller: String) -> String { "\(host):\(ports[controller] ?? 0)" }
 
-    func url(_ controller: String) -> String { "iscsi://\(portal(controller))/\(Self.target)/0" }
+    func url(_ controller: String, lun: Int = 0) -> String { "iscsi://\(portal(controller))/\(target)/\(lun)" }
 
     /// Runs a `gemel` command against this array; the output when it ends with 0.
     @discardableResult
