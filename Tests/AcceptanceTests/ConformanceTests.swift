@@ -20,12 +20,26 @@ extension Acceptance {
             "iSCSIdatasn", "iSCSIResiduals", "iSCSITMF", "MultipathIO",
         ]
 
+        /// Those whose subject is a medium that can be removed: LUN 1.
+        static let removableFamilies = ["PreventAllow", "NoMedia", "StartStopUnit"]
+
         @Test(arguments: families, directions)
         func familyPassesSaveWhatIsKnown(_ family: String, _ controllers: [String]) throws {
             let array = try ConformanceArray.shared()
-            let known = try KnownResults(family: family)
+            try run(family, known: try KnownResults(family: family), controllers.map { array.url($0) })
+        }
+
+        @Test(arguments: removableFamilies, ["a", "b"])
+        func familyPassesOnARemovableUnitSaveWhatIsKnown(_ family: String, _ controller: String) throws {
+            let array = try ConformanceArray.shared()
+            try run(family, known: try KnownResults(family: "removable/\(family)"), [array.url(controller, lun: 1)])
+        }
+
+        private func run(_ family: String, known: KnownResults, _ urls: [String]) throws {
+            let array = try ConformanceArray.shared()
+            let names = [1, 2].map { "iqn.2026-11.io.gemel:conformance\($0)" }
             let outcome = try Program.run(
-                ["iscsi-test-cu", "-d", "-S", "-v", "-t", "ALL.\(family)"] + controllers.map(array.url),
+                ["iscsi-test-cu", "-d", "-S", "-v", "-i", names[0], "-I", names[1], "-t", "ALL.\(family)"] + urls,
                 folder: array.folder, seconds: 120)
             let results = SuiteOutput.parse(outcome.output)
             #expect(!results.isEmpty, "no test of ALL.\(family) ran: \(outcome.output.suffix(2000))")
@@ -60,7 +74,8 @@ enum ConformanceArray {
     static func shared() throws -> RunningArray {
         try lock.withLock {
             if let array { return array }
-            let started = try RunningArray(unitMebibytes: 64)
+            let started = try RunningArray(
+                unitMebibytes: 64, units: ", 1: {pool: pool0, size: 8MiB, removable: true}")
             try started.start()
             array = started
             // The last reference: the pair is stopped when the tests end.
@@ -111,6 +126,7 @@ enum SuiteOutput {
 struct KnownResults {
     var verdicts: [String: SuiteVerdict] = [:]
 
+    /// - Parameter family: with `removable/` before it for the unit with a removable medium.
     init(family: String) throws {
         let path = "\(Product.root)/fixtures/compliance/libiscsi-1.19.txt"
         let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")

@@ -9,7 +9,7 @@ extension RunningArray {
         let words =
             [try Product.load(), "--json", "--verify", "--state", table, "--rw", "mix:30", "--qd", "16"]
             + ["--span", "32m", "--seconds", "\(seconds)", "--recover", "40", "--fail-over"] + options
-        return try Program(words + controllers.map(url), folder: folder)
+        return try Program(words + controllers.map { url($0) }, folder: folder)
     }
 
     /// The end of a load: no error, no wrong byte.
