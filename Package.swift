@@ -119,7 +119,7 @@ let fuzzProducts: [Product] = isFuzzed ? [.executable(name: "gemel-fuzz", target
 let suites = [
     tests("PrimitivesTests", uses: ["Primitives"]),
     tests("ISCSITargetTests", uses: ["ISCSITarget", "ISCSIFormats", "SAM", "Primitives"]),
-    tests("SCSITargetTests", uses: ["SCSITarget", "SCSIFormats", "SAM", "BlockModel", "Primitives"]),
+    tests("SCSITargetTests", uses: ["SCSITarget", "SCSIFormats", "SAM", "BlockModel", "Primitives", "Simulation"]),
     tests("MemoryTests", uses: ["Memory", "CopyModule", "PagingFormats", "BlockModel", "Primitives"]),
     tests("PairTests", uses: ["Pair", "PagingFormats", "BlockModel", "Primitives"]),
     tests("ControllerTests", uses: ["Controller", "ISCSITarget", "SCSITarget", "Simulation"] + waistNames),

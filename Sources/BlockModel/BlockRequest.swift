@@ -108,7 +108,8 @@ package enum BlockRequest {
     /// counts that one as given back. Answered by `stateWritable`.
     case wantStateWrite(UnitIndex)
     /// The draft is complete; it is sealed and mirrored, answered by `stateCommitted`, and the write pointer is gone.
-    case commitState(UnitIndex)
+    /// `durable`: the device has it, and was flushed, before the answer.
+    case commitState(UnitIndex, durable: Bool)
 }
 
 @usableFromInline

@@ -6,7 +6,7 @@ import Primitives
 ///      0  magic "GSTB"      4  format version (1)      8  event number
 ///     16  home (0 a, 1 b)  17  access-state generation 18  reserved
 ///     20  count of power cycles                        24  persistent reservation generation
-///     28  holder's registration (0xFFFF none), 30 type and scope, 31 APTPL
+///     28  holder's registration (0xFFFF none), 30 type, 31 APTPL
 ///     32  activity of controller a: 30 bytes            62  poll, reset of the activity
 ///     64  mode parameters: 32 bytes of current values, 32 of saved ones
 ///    128  self-test results: 20 of 3 bytes, latest first
@@ -44,7 +44,7 @@ package struct StateBlock {
         base.put(little16: 0xFFFF, 28)
     }
 
-    private var raw: UnsafeRawPointer { UnsafeRawPointer(base) }
+    var raw: UnsafeRawPointer { UnsafeRawPointer(base) }
 
     /// Number of the last event in the ring; the first event of a unit has number 1.
     package var eventNumber: UInt64 { raw.little64(8) }
@@ -63,13 +63,22 @@ package struct StateBlock {
         package var code: UInt8
         package var qualifier: UInt8
         /// 0: unit attention for every nexus but the excluded one; 1: abort of all tasks of the unit as well;
-        /// 2: abort of the tasks of the named nexus.
+        /// 2: abort of the tasks of the named nexus; 3: unit attention for the nexus of a named initiator port; 4:
+        /// abort of its tasks as well.
         package var scope: UInt8
-        /// Controller of the excluded (scope 0, 1) or named (scope 2) nexus; 0xFF for none.
+        /// Controller of the excluded (scope 0, 1) or named (scope 2 to 4) nexus; 0xFF for none.
         package var controller: UInt8
         /// That nexus on that controller.
         package var nexus: UInt16
-        package init(code: UInt8, qualifier: UInt8, scope: UInt8, controller: UInt8, nexus: UInt16) {
+        /// Target and `NamedNexus.mark` of the named initiator port (scope 3, 4).
+        package var target: UInt16
+        package var mark: UInt64
+        package init(
+            code: UInt8, qualifier: UInt8, scope: UInt8, controller: UInt8, nexus: UInt16, target: UInt16 = 0,
+            mark: UInt64 = 0
+        ) {
+            self.target = target
+            self.mark = mark
             self.code = code
             self.qualifier = qualifier
             self.scope = scope
@@ -84,7 +93,7 @@ package struct StateBlock {
         let at = Self.ringOffset + Int(number % UInt64(Self.ringCount)) * 16
         return Event(
             code: raw.byte(at), qualifier: raw.byte(at + 1), scope: raw.byte(at + 2), controller: raw.byte(at + 3),
-            nexus: raw.little16(at + 4))
+            nexus: raw.little16(at + 4), target: raw.little16(at + 6), mark: raw.little64(at + 8))
     }
 
     /// Adds an event under the write pointer and returns its number.
@@ -97,6 +106,8 @@ package struct StateBlock {
         base.put(byte: event.scope, at + 2)
         base.put(byte: event.controller, at + 3)
         base.put(little16: event.nexus, at + 4)
+        base.put(little16: event.target, at + 6)
+        base.put(little64: event.mark, at + 8)
         base.put(little64: number, 8)
         return number
     }

@@ -1,3 +1,14 @@
+/// How the two target port groups differ (SPC-5 §5.17) while both controllers are there.
+package enum AccessStyle: UInt8, Sendable, CaseIterable {
+    /// The home's group is optimized, the other active/non-optimized.
+    case asymmetric
+    /// Both say that they are optimized.
+    case symmetric
+    /// The other group is in standby, or unavailable.
+    case standby
+    case unavailable
+}
+
 /// What a unit is beside its capacity and block length: settings of the configuration, the same on both controllers,
 /// fixed while the array runs. The device server reports and obeys them, Memory obeys what concerns storage.
 package struct UnitProfile: Hashable, Sendable {
@@ -13,6 +24,8 @@ package struct UnitProfile: Hashable, Sendable {
     package var atomicBytes: UInt32 = 0
     /// Type of T10 protection information (SBC-4 §4.21): 0 none, 1, or 3.
     package var protectionType: UInt8 = 0
+    /// What the target port group of the controller that is not home says.
+    package var accessStyle = AccessStyle.asymmetric
     /// VERSION of INQUIRY: 05h (SPC-3) or 06h (SPC-4).
     package var version: UInt8 = 0x06
     package init() {}

@@ -42,6 +42,9 @@ extension ArrayDescription {
         configuration.canQuery = true
         configuration.managementURL = managementURL
         configuration.wallClockOffset = start.wallClockOffset
+        for index in configuration.units.indices {
+            configuration.units[index].profile.accessStyle = personality.accessStyle
+        }
         return configuration
     }
 

@@ -41,6 +41,8 @@ package struct Personality: Sendable {
     package var product = "VIRTUAL DISK"
     /// PRODUCT REVISION LEVEL, at most 4.
     package var revision = "0001"
+    /// How the target port groups of the two controllers differ.
+    package var accessStyle = AccessStyle.asymmetric
     package init() {}
 }
 

@@ -249,7 +249,7 @@ extension Controller {
         case .window(let open): copy.window(open: open)
         case .adoptMirror, .abandonCatchUp, .catchUp, .void: copy.reset()
         case .serve(let condition): if !condition.paired && !condition.joining { copy.reset() }
-        case .freeze, .adoptForeign, .agreeHeaders, .quiesce, .drain: break
+        case .freeze, .adoptForeign, .agreeHeaders, .cyclePower, .quiesce, .drain: break
         }
         memory.handle(order, at: now)
     }

@@ -166,8 +166,8 @@ package struct MemoryEngine: ~Copyable {
             units[Int(unit.raw)].userWantsWrite = true
             evaluateState(unit)
             evaluatePointers()
-        case .commitState(let unit):
-            commitState(unit)
+        case .commitState(let unit, let durable):
+            commitState(unit, durable: durable)
         }
         run()
     }

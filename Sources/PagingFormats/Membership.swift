@@ -18,6 +18,9 @@ package enum MembershipOrder {
     /// Restart of both members: agree on the newest sealed version of each page and hold it on both sides.
     /// Report: `headersAgreed`.
     case agreeHeaders(epoch: UInt32)
+    /// Nobody served since an earlier life of both controllers: a power cycle (pair-rules 8), which state blocks are
+    /// told of before anybody reads them. Comes before the first `serve`. No report.
+    case cyclePower
     /// From now on this holds. Comes at each change and at each renewal of the lease. No report.
     case serve(ServiceCondition)
     /// Solo: a joiner is there with a void memory: mirror new writes to it, and bring it everything that must be on

@@ -7,10 +7,13 @@ package enum OperationCode: UInt8, Sendable, CaseIterable {
     case write6 = 0x0A
     case inquiry = 0x12
     case modeSelect6 = 0x15
+    case reserve6 = 0x16
+    case release6 = 0x17
     case modeSense6 = 0x1A
     case startStopUnit = 0x1B
     case receiveDiagnosticResults = 0x1C
     case sendDiagnostic = 0x1D
+    case preventAllowMediumRemoval = 0x1E
     case readCapacity10 = 0x25
     case read10 = 0x28
     case write10 = 0x2A
@@ -26,7 +29,11 @@ package enum OperationCode: UInt8, Sendable, CaseIterable {
     case logSelect = 0x4C
     case logSense = 0x4D
     case modeSelect10 = 0x55
+    case reserve10 = 0x56
+    case release10 = 0x57
     case modeSense10 = 0x5A
+    case persistentReserveIn = 0x5E
+    case persistentReserveOut = 0x5F
     case read16 = 0x88
     case compareAndWrite = 0x89
     case write16 = 0x8A

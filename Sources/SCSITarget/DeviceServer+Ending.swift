@@ -122,6 +122,8 @@ extension DeviceServer {
             endWithoutCompletion(slot)
         } else if phase == .sending {
             resume(slot, .nextRead)
+        } else if commands[Int(tasks[slot].row)].handler == .dataIn(.persistentReserveIn) {
+            resume(slot, .parameters)
         } else {
             sendParameters(slot)
         }
@@ -193,7 +195,7 @@ extension DeviceServer {
             tasks[slot].holdsPages = false
             if let fault { fail(slot, fault, total: tasks[slot].moved) } else { committed(slot) }
         case .synchronizing:
-            if let fault { fail(slot, fault) } else { complete(slot, .good, total: 0) }
+            if let fault { fail(slot, fault) } else { synchronized(slot) }
         case .discarding:
             if let fault { fail(slot, fault, total: tasks[slot].total) } else { chunkWritten(slot) }
         case .querying: if let fault { fail(slot, fault) } else { sendLBAStatus(slot) }

@@ -11,6 +11,8 @@ extension DeviceServer {
         guard nexus < maxNexuses else { return }
         nexusTargets[nexus] = Int32(identity.target)
         nexusViews[nexus] = identity.access
+        names.establish(nexus, port: identity.initiatorPort)
+        forgetReservations(nexus)
         streams.clear(nexus: nexus)
         buffers.clear(nexus: nexus)
         for unit in 0..<noUnit { attentions.reset(.powerOnResetOrBusDeviceReset, nexus: nexus, unit: unit) }
@@ -22,6 +24,17 @@ extension DeviceServer {
         nexusTargets[nexus] = -1
         attentions.clear(nexus: nexus)
         streams.clear(nexus: nexus)
+        forgetReservations(nexus)
+    }
+
+    /// I_T nexus loss (SAM-6 §6.3.4): what RESERVE and PREVENT ALLOW MEDIUM REMOVAL left goes; registrations stay.
+    mutating func forgetReservations(_ nexus: Int) {
+        for unit in 0..<noUnit {
+            if units[unit].isReserved || standings[nexus, unit].contains(.prevents) { sweep(unit) }
+        }
+        names.forget(nexus)
+        standings.clear(nexus: nexus)
+        settleAll()
     }
 
     /// The ordinal of the unit that a LUN field names for a nexus.
@@ -146,7 +159,7 @@ extension DeviceServer {
     private mutating func proceed(_ slot: Int) {
         switch tasks[slot].resume {
         case .start: start(slot)
-        case .nextRead, .commit, .compare, .pattern, .list:
+        case .nextRead, .commit, .compare, .pattern, .list, .parameters, .home:
             takeState(slot)
             goOn(slot)
         }
@@ -171,6 +184,8 @@ extension DeviceServer {
         case .compare: verifyReceived(slot)
         case .pattern: patternReceived(slot)
         case .list: listReceived(slot)
+        case .parameters: sendParameters(slot)
+        case .home: homeMoved(slot)
         }
     }
 

@@ -21,7 +21,11 @@ extension DeviceServer {
         }
         takeState(slot)
         let index = task.pointee.row
-        let known = Int(index) < commands.count
+        let known = exists(Int(index), on: unit)
+        if known, conflicts(slot) {
+            refuseReserved(slot)
+            return
+        }
         if !known || !commands[Int(index)].traits.contains(.attentionExempt),
             let code = attentions.take(nexus: Int(task.pointee.nexus), unit: unit)
         {
@@ -29,8 +33,12 @@ extension DeviceServer {
             fail(slot, SenseData(.unitAttention, code))
             return
         }
-        guard known, exists(Int(index), on: unit) else {
+        guard known else {
             fail(slot, Self.unknown(index, task.pointee.cdb))
+            return
+        }
+        if let sense = accessRefusal(unit, commands[Int(index)].traits) ?? notReady(slot, unit) {
+            fail(slot, sense)
             return
         }
         if let violation = commands[Int(index)].violation(task.pointee.cdb) {
@@ -46,12 +54,24 @@ extension DeviceServer {
 
     /// Whether a row's command exists on a unit: some depend on the unit's profile.
     @inline(__always) func exists(_ row: Int, on unit: Int) -> Bool {
+        guard row < commands.count else { return false }
         let traits = commands[row].traits
         let unit = units.pointer(unit)
         // SPC-3 and SBC-2 know no referrals.
         if unit.pointee.traits.contains(.legacy), commands[row].handler == .dataIn(.reportReferrals) { return false }
-        if traits.isDisjoint(with: [.atomic, .thin]) { return true }
-        return traits.contains(.atomic) ? unit.pointee.profile.atomicBytes > 0 : unit.pointee.profile.thin
+        if traits.isDisjoint(with: [.atomic, .thin, .removable]) { return true }
+        if traits.contains(.atomic) { return unit.pointee.profile.atomicBytes > 0 }
+        return traits.contains(.thin) ? unit.pointee.profile.thin : unit.pointee.profile.removable
+    }
+
+    /// RESERVATION CONFLICT, which goes before everything but the news of a reset (SAM-6 §5.3.3).
+    private mutating func refuseReserved(_ slot: Int) {
+        if let code = attentions.takeReset(nexus: Int(tasks[slot].nexus), unit: Int(tasks[slot].unit)) {
+            counters.unitAttentions &+= 1
+            fail(slot, SenseData(.unitAttention, code))
+        } else {
+            complete(slot, .reservationConflict, total: 0)
+        }
     }
 
     /// Sense data of an operation code or service action that is not in the table. READ (32) and its like exist with
@@ -94,6 +114,7 @@ extension DeviceServer {
         case .plain(.testUnitReady): complete(slot, .good, total: 0)
         case .plain(.startStopUnit): startStop(slot)
         case .plain(.requestSense): requestSense(slot)
+        case .plain(.reserve), .plain(.release), .plain(.preventAllowMediumRemoval): changeState(slot)
         }
     }
 

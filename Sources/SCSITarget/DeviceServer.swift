@@ -43,12 +43,18 @@ package struct DeviceServer: ~Copyable {
     var streams: ReadStreams
     var buffers: NexusBuffers
     var groups: GroupStatistics
+    var names: NexusNames
+    var standings: Standings
+    /// A draft as it was before a command that may turn out to be refused: a page.
+    let draftCopy: UnsafeMutableRawPointer
     /// Ordinal by unit index.
     var unitOrdinals: KeyIndex
 
     var condition = ServiceCondition.stopped
     /// `paired` when hosts were last answered; nil before.
     var lastPaired: Bool?
+    /// The epoch in which this life first answered hosts.
+    var lifeEpoch: UInt32 = 0
     /// The present call's time.
     var now = Instant.zero
     /// No later than the first end of a waiting command's patience.
@@ -76,10 +82,10 @@ package struct DeviceServer: ~Copyable {
         commands = CommandTable(controllers: configuration.controllers)
         tasks = Table(capacity: configuration.maxCommands, initial: CommandTask())
         units = Table(capacity: unitCount + 1, initial: LogicalUnit())
-        // One change a slot; for each unit one a management request, and two moves of home and two of counters:
-        // committing, and next.
+        // One change a slot; for each unit one a management request, and two moves of home, two of counters and two
+        // sweeps: committing, and next.
         changes = Table(
-            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 4),
+            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 6),
             initial: StateChange())
         management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)
@@ -89,9 +95,14 @@ package struct DeviceServer: ~Copyable {
         buffers = NexusBuffers(nexuses: configuration.maxNexuses)
         groups = GroupStatistics(units: unitCount)
         streams = ReadStreams(nexuses: configuration.maxNexuses, units: unitCount)
+        names = NexusNames(nexuses: configuration.maxNexuses)
+        standings = Standings(nexuses: configuration.maxNexuses, units: unitCount)
+        draftCopy = .allocate(byteCount: PageSize.bytes, alignment: 8)
         unitOrdinals = KeyIndex(entries: unitCount)
         for (ordinal, unit) in configuration.units.enumerated() { add(unit, ordinal) }
     }
+
+    deinit { draftCopy.deallocate() }
 
     private mutating func add(_ unit: DeviceServerUnit, _ ordinal: Int) {
         precondition(unit.blockLength == 512 || unit.blockLength == 4096, "a block length that is neither 512 nor 4096")

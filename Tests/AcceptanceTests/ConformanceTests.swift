@@ -39,9 +39,10 @@ extension Acceptance {
         func familyPassesSaveWhatIsKnown(_ family: String, _ controllers: [String]) throws {
             let array = try ConformanceArray.shared()
             let known = try KnownResults(family: family)
+            let urls = controllers.map { array.url($0, lun: Self.unit(family, controllers)) }
+            let names = [1, 2].map { "iqn.2026-11.io.gemel:conformance\($0)" }
             let outcome = try Program.run(
-                ["iscsi-test-cu", "-d", "-S", "-v", "-i", "\(Self.initiators)1", "-I", "\(Self.initiators)2"]
-                    + ["-t", "ALL.\(family)"] + controllers.map { array.url($0, lun: Self.unit(family, controllers)) },
+                ["iscsi-test-cu", "-d", "-S", "-v", "-i", names[0], "-I", names[1], "-t", "ALL.\(family)"] + urls,
                 folder: array.folder, seconds: 120)
             let results = SuiteOutput.parse(outcome.output)
             #expect(!results.isEmpty, "no test of ALL.\(family) ran: \(outcome.output.suffix(2000))")
@@ -55,8 +56,6 @@ extension Acceptance {
             #expect(unknown.isEmpty, "the list names tests that are not there")
             #expect(try array.status().redundant, "a controller is gone after \(family)")
         }
-
-        private static let initiators = "iqn.2026-11.io.gemel:host"
 
         /// What the suite looks for in an SPC-3 device.
         @Test(arguments: ["Inquiry", "Mandatory"]) func anSPC3UnitPasses(_ family: String) throws {
@@ -139,6 +138,7 @@ enum SuiteOutput {
 struct KnownResults {
     var verdicts: [String: SuiteVerdict] = [:]
 
+    /// - Parameter family: with `removable/` before it for the unit with a removable medium.
     init(family: String) throws {
         let path = "\(Product.root)/fixtures/compliance/libiscsi-1.19.txt"
         let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")

@@ -163,7 +163,7 @@ import Testing
             })
         guard let draft else { return }
         StateBlock(home.frames.pointer(draft)).home = .b
-        world.request(.a, .commitState(unit))
+        world.request(.a, .commitState(unit, durable: false))
         // Before anything more is on the device.
         #expect(home.memory.home(of: unit) == .a)
         #expect(user.write(.a, start: 4096, count: 8, durable: false))

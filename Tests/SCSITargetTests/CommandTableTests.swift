@@ -34,6 +34,18 @@ import Testing
         if row.traits.contains(.atomic) { traits.append("atomic") }
         if row.traits.contains(.thin) { traits.append("thin") }
         if row.traits.contains(.pair) { traits.append("pair") }
+        if row.traits.contains(.removable) { traits.append("removable") }
+        if row.traits.contains(.needsMedium) { traits.append("needs-medium") }
+        if row.traits.contains(.needsLoadedMedium) { traits.append("needs-loaded-medium") }
+        if row.traits.contains(.inUnavailable) {
+            traits.append("in-unavailable")
+        } else if row.traits.contains(.inStandby) {
+            traits.append("in-standby")
+        }
+        if row.traits.contains(.sharedRead) { traits.append("shared-read") }
+        if row.traits.contains(.unreserved) { traits.append("unreserved") }
+        if row.traits.contains(.legacyUnreserved) { traits.append("legacy-unreserved") }
+        if row.traits.contains(.persistentReserve) { traits.append("persistent-reserve") }
         if row.traits.contains(.serviceAction) { traits.append("service-action") }
         let length = row.lengthField.width == 0 ? "-" : "\(row.lengthField.byte):\(row.lengthField.width)"
         let fields = [
@@ -106,6 +118,7 @@ import Testing
         var profile = UnitProfile()
         profile.atomicBytes = 65_536
         profile.thin = true
+        profile.removable = true
         let world = World(profile: profile)
         world.login()
         for row in CommandTable.rows {

@@ -11,13 +11,16 @@ import Testing
         text.split(separator: " ").compactMap { UInt8($0, radix: 16) }
     }
 
-    /// `fixtures/cdbs/answers.txt`: a CDB after `>`, then the bytes of its answer; `#` begins a comment.
-    static func answers() throws -> [(cdb: [UInt8], data: [UInt8])] {
-        var all: [(cdb: [UInt8], data: [UInt8])] = []
+    /// `fixtures/cdbs/answers.txt`: a CDB after `>`, its parameter list after `<`, then the bytes of its answer; `#`
+    /// begins a comment.
+    static func answers() throws -> [(cdb: [UInt8], list: [UInt8], data: [UInt8])] {
+        var all: [(cdb: [UInt8], list: [UInt8], data: [UInt8])] = []
         for line in try CommandTableTests.fixture("cdbs/answers.txt").split(separator: "\n") {
             let text = line.split(separator: "#", omittingEmptySubsequences: false)[0]
             if text.hasPrefix(">") {
-                all.append((hex(text.dropFirst()), []))
+                all.append((hex(text.dropFirst()), [], []))
+            } else if text.hasPrefix("<"), !all.isEmpty {
+                all[all.count - 1].list += hex(text.dropFirst())
             } else if !all.isEmpty {
                 all[all.count - 1].data += hex(text)
             }
@@ -30,8 +33,8 @@ import Testing
         world.login()
         let answers = try Self.answers()
         #expect(answers.count >= 12)
-        for (cdb, data) in answers {
-            let outcome = world.command(cdb, dataIn: 4096)
+        for (cdb, list, data) in answers {
+            let outcome = world.command(cdb, dataIn: list.isEmpty ? 4096 : 0, out: list)
             #expect(outcome.status == .good && outcome.data == data, "\(cdb): \(Self.dump(outcome.data))")
         }
     }
@@ -97,7 +100,7 @@ import Testing
         profile.protectionType = 3
         let world = World(profile: profile)
         world.login()
-        #expect(world.command([0x12, 0, 0, 0, 96, 0], dataIn: 96).data[5] == 0x11)
+        #expect(world.command([0x12, 0, 0, 0, 96, 0], dataIn: 96).data[5] == 0x31)
         let capacity = world.command([0x9E, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0], dataIn: 32).data
         #expect(capacity[12] == 0x05 && capacity[14] == 0xC0)
         #expect(world.command([0x12, 1, 0x86, 0, 255, 0], dataIn: 255).data[4] == 0x26)
@@ -188,9 +191,11 @@ import Testing
             world.command([0xA3, 0x0C, options, opcode, 0, action, 0, 0, 0x10, 0, 0, 0], dataIn: 4096)
         }
         let all = report(0)
-        let rows = CommandTable.rows.filter { $0.traits.isDisjoint(with: [.atomic, .thin]) }
-        #expect(all.data.count == 4 + 8 * rows.count)
+        // PREVENT ALLOW MEDIUM REMOVAL is only there with a medium that can be removed.
+        let rows = CommandTable.rows.filter { $0.traits.isDisjoint(with: [.atomic, .thin, .removable]) }
+        #expect(all.data.count == 4 + 8 * rows.count && rows.count < CommandTable.rows.count)
         #expect(report(0x80).data.count == 4 + 20 * rows.count)
+        #expect(report(1, 0x1E).data == [0, 1, 0, 0])
         #expect(report(1, 0x28).data == [0, 3, 0, 10, 0x28, 0x18, 255, 255, 255, 255, 0x1F, 255, 255, 0])
         #expect(report(0x81, 0x28).data.count == 4 + 10 + 12 && report(0x81, 0x28).data[1] == 0x83)
         #expect(report(1, 0x02).data == [0, 1, 0, 0])

@@ -170,7 +170,6 @@ import Testing
         #expect(world.command(Self.cdb10(0x35, 0, 0)).status == .good)
         #expect(world.command(Self.cdb16(0x91, 5, 9, flags: 2)).status == .good)
         #expect(world.command([0x1B, 0, 0, 0, 1, 0]).status == .good)
-        #expect(world.command([0x1B, 0, 0, 0, 0, 0]).code == 0x2400)
         world.expectIdle()
     }
 

@@ -132,7 +132,7 @@ import Testing
         let groups: [UInt8] = [0xA3, 0x0A, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]
         let before = world.command(groups, dataIn: 256).data
         #expect(before == [
-            0, 0, 0, 24, 0x80, 0x8B, 0, 1, 0, 2, 0, 1, 0, 0, 0, 1, 0x01, 0x8B, 0, 2, 0, 2, 0, 1, 0, 0, 0, 2,
+            0, 0, 0, 24, 0x80, 0x8F, 0, 1, 0, 2, 0, 1, 0, 0, 0, 1, 0x01, 0x8F, 0, 2, 0, 2, 0, 1, 0, 0, 0, 2,
         ])
         world.holdState = true
         world.server.moveHome(UnitIndex(0), to: .b, at: world.now)

@@ -243,7 +243,7 @@ extension World {
         case .wantStateWrite(let unit):
             granted.remove(Int(unit.raw))
             server.handle(.stateWritable(unit, FrameIndex(stateFrames[Int(unit.raw)])), at: now)
-        case .commitState(let unit): server.handle(.stateCommitted(unit, fault), at: now)
+        case .commitState(let unit, _): server.handle(.stateCommitted(unit, fault), at: now)
         case .read, .prepareWrite, .commitWrite, .release, .synchronize, .discard, .provisioning, .returnState: break
         }
     }

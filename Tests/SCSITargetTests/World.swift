@@ -148,8 +148,12 @@ final class World {
         run()
     }
 
-    func login(_ nexus: Int = 0, target: UInt16 = 0, access: UInt16 = 0, consume: Bool = true) {
-        let name: [UInt8] = Array("iqn.host,i,0x00".utf8)
+    static func portName(_ nexus: Int) -> String { "iqn.2026-11.io.gemel:host\(nexus),i,0x80000100000\(nexus)" }
+
+    func login(
+        _ nexus: Int = 0, target: UInt16 = 0, access: UInt16 = 0, consume: Bool = true, port: String? = nil
+    ) {
+        let name: [UInt8] = Array((port ?? Self.portName(nexus)).utf8)
         name.withUnsafeBytes {
             server.handle(
                 .nexusEstablished(

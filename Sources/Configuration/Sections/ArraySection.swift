@@ -1,3 +1,4 @@
+import BlockModel
 import Controller
 
 /// `array:` the name, and what INQUIRY says.
@@ -7,8 +8,7 @@ struct ArraySection {
 
     private static let keys: [KnownKey] = [.read("name"), .read("personality")]
     private static let personalityKeys: [KnownKey] = [
-        .read("vendor"), .read("product"), .read("revision"),
-        .unavailable("alua", "both controllers report implicit ALUA; leave the key out"),
+        .read("vendor"), .read("product"), .read("revision"), .read("alua"),
         .unavailable("unit_attentions", "unit attentions follow SPC-5; leave the key out"),
     ]
 
@@ -28,6 +28,11 @@ struct ArraySection {
         if let text = Self.identification(section["vendor"], 8) { personality.vendor = text }
         if let text = Self.identification(section["product"], 16) { personality.product = text }
         if let text = Self.identification(section["revision"], 4) { personality.revision = text }
+        let styles: [(String, AccessStyle)] = [
+            ("asymmetric", .asymmetric), ("symmetric", .symmetric), ("standby", .standby),
+            ("unavailable", .unavailable),
+        ]
+        if let style = section["alua"]?.choice(styles) { personality.accessStyle = style }
     }
 
     /// Names that stand in paths of files, sockets and memory files.

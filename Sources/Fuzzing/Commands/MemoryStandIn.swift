@@ -142,7 +142,7 @@ final class MemoryStandIn {
         case .wantStateWrite(let unit):
             pointers.insert(Int(unit.raw))
             server.handle(.stateWritable(unit, FrameIndex(UInt32(unit.raw))), at: now)
-        case .commitState(let unit):
+        case .commitState(let unit, _):
             pointers.remove(Int(unit.raw))
             server.handle(.stateCommitted(unit, fault), at: now)
         case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),

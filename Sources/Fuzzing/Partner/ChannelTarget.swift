@@ -214,7 +214,7 @@ final class ChannelTarget {
         case .catchUp: tell(.report(.caughtUp))
         case .quiesce: tell(.report(.quiesced))
         case .drain: tell(.report(.drained))
-        case .begin, .freeze, .serve, .abandonCatchUp, .void, .channelUp, .channelDown, .window: break
+        case .begin, .freeze, .cyclePower, .serve, .abandonCatchUp, .void, .channelUp, .channelDown, .window: break
         }
     }
 }

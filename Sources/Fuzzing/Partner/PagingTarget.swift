@@ -165,7 +165,7 @@ final class PagingTarget {
         case .window(let open): copy.window(open: open)
         case .adoptMirror, .abandonCatchUp, .catchUp, .void: copy.reset()
         case .serve(let condition): if !condition.paired && !condition.joining { copy.reset() }
-        case .begin, .freeze, .adoptForeign, .agreeHeaders, .quiesce, .drain: break
+        case .begin, .freeze, .adoptForeign, .agreeHeaders, .cyclePower, .quiesce, .drain: break
         }
         memory.handle(order, at: now)
         settle()

@@ -26,6 +26,8 @@ extension MemoryEngine {
         case .agreeHeaders(let epoch):
             condition.epoch = max(condition.epoch, epoch)
             beginAgreement()
+        case .cyclePower:
+            for index in configuration.units.indices { units[index].mustCyclePower = true }
         case .serve(let next):
             serve(next)
         case .catchUp:
@@ -145,7 +147,8 @@ extension MemoryEngine {
         }
         for index in 0..<unanswered.count { effects.append(.send(unanswered[index], data: nil, stable: false)) }
         for slot in 0..<pointers.capacity where pointers.isUsed(slot) {
-            if pointers[slot].isReleasing { sendGiveUp(slot, modified: false) }
+            // A state block goes with its pointer; data are on the device by then.
+            if pointers[slot].isReleasing { sendGiveUp(slot, modified: PageKey.isState(pointers[slot].key)) }
             dropPrefilled(slot)
             if pointers[slot].asked != .none { sendAsk(slot) }
             if pointers[slot].isRecalling { sendRecall(slot) }
@@ -184,7 +187,7 @@ extension MemoryEngine {
         for index in configuration.units.indices {
             let unit = UnitIndex(UInt16(index))
             if !units[index].isLoaded && transfers.count == 0 { readStateBlocks() }
-            if units[index].userWantsWrite || units[index].mustClaim { evaluateState(unit) }
+            if units[index].userWantsWrite || units[index].mustWrite { evaluateState(unit) }
             if units[index].isMoving || units[index].isPreparingMove { evaluateMove(unit) }
         }
     }
@@ -198,7 +201,7 @@ extension MemoryEngine {
             membership.catchUpReported = true
             return effects.append(.report(.caughtUp))
         }
-        let claims = configuration.units.indices.contains { units[$0].mustClaim || units[$0].isWriting }
+        let claims = configuration.units.indices.contains { units[$0].mustWrite || units[$0].isWriting }
         guard !membership.catchUpReported, membership.catchUpCopies == 0, !claims, membership.isChannelUp,
             slots.granted > 0, !isIncomplete(dirty),
             !(0..<configuration.deviceCount).contains(where: { isIncomplete(devices[$0].written) })

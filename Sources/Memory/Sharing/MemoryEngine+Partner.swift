@@ -112,14 +112,21 @@ extension MemoryEngine {
         effects.append(.send(message.answer(.done), data: nil, stable: false))
         guard let key = key(of: message) else { return }
         let unit = UnitIndex(message.unit)
-        if PageKey.isState(key), let data, message.dataLength == PageSize.bytes { installState(unit, data) }
-        if message.argument == 3 { return becomeHome(unit) }
+        let content = PageKey.isState(key) && message.dataLength == PageSize.bytes ? data : nil
+        if message.argument == 3 {
+            // Said again after a reconnect, when it is long the home and has gone on.
+            if condition.paired && isHome(unit) { return }
+            if let content { installState(unit, content) }
+            return becomeHome(unit)
+        }
         guard let slot = pointers.find(key), isHome(unit) else { return }
         guard message.argument2 == pointers[slot].grant else {
             // The release of an older grant crossed a newer one: the recall still stands, and is said again.
             if pointers[slot].isRecalling { sendRecall(slot) }
             return
         }
+        // What is said again may be older than what has been written here since.
+        if let content, pointers[slot].theirs != .none { installState(unit, content) }
         pointers[slot].theirs = message.mode
         if message.mode.rawValue <= pointers[slot].recallKeep.rawValue { pointers[slot].isRecalling = false }
         wakeWaiters(ofPointer: slot)

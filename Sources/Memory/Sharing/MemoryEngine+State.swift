@@ -26,15 +26,18 @@ extension MemoryEngine {
         guard state.pointee.isLoaded, condition.serving, !membership.isFrozen, !state.pointee.isWriting,
             !state.pointee.isHandingOver
         else { return }
-        if state.pointee.userWantsWrite || state.pointee.mustClaim {
+        // The home counts the power cycle.
+        if state.pointee.mustCyclePower && !isHome(unit) { state.pointee.mustCyclePower = false }
+        let mustWrite = state.pointee.mustWrite || isMoveAsked(unit)
+        if state.pointee.userWantsWrite || mustWrite {
             if state.pointee.userHolds { return recallUser(unit) }
             guard stateAvailable(unit, .exclusive), let draft = takeFrame() else { return }
             pool[draft].pointee.state = .filling
             copySectors(from: state.pointee.content, to: draft, mask: PageSize.fullMask)
             state.pointee.draft = draft
             state.pointee.isWriting = true
-            state.pointee.writerIsUser = !state.pointee.mustClaim
-            if state.pointee.mustClaim { return claim(unit) }
+            state.pointee.writerIsUser = !mustWrite
+            if mustWrite { return claim(unit) }
             state.pointee.userWantsWrite = false
             responses.append(.stateWritable(unit, draft))
         } else if state.pointee.userWants && !state.pointee.userHolds {
@@ -45,6 +48,23 @@ extension MemoryEngine {
         }
     }
 
+    /// Whether the home has something to write before anybody, the partner too, reads the state block.
+    private func mustWriteFirst(_ unit: UnitIndex) -> Bool { units[Int(unit.raw)].mustCyclePower || isMoveAsked(unit) }
+
+    /// Whether the state block asks this home to move to the partner.
+    private func isMoveAsked(_ unit: UnitIndex) -> Bool {
+        guard condition.paired, isHome(unit) else { return false }
+        let block = StateBlock(frames.pointer(units[Int(unit.raw)].content))
+        return block.wantedHome == configuration.controller.partner
+    }
+
+    /// Whether this controller has asked the home to move here.
+    private func isMoveWanted(_ unit: UnitIndex) -> Bool {
+        guard condition.paired, !isHome(unit) else { return false }
+        let block = StateBlock(frames.pointer(units[Int(unit.raw)].content))
+        return block.wantedHome == configuration.controller
+    }
+
     private mutating func recallUser(_ unit: UnitIndex) {
         guard !units[Int(unit.raw)].userRecalled else { return }
         units[Int(unit.raw)].userRecalled = true
@@ -53,12 +73,27 @@ extension MemoryEngine {
 
     /// This controller becomes (or stays) home after the membership changed, and every nexus learns of it: ASYMMETRIC
     /// ACCESS STATE CHANGED (SPC-5 §5.18.2.1; 2Ah/06h).
+    ///
+    /// Alone, it also forgets what belonged to the partner's nexuses; after a power cycle, what did not outlive that.
     private mutating func claim(_ unit: UnitIndex) {
-        units[Int(unit.raw)].mustClaim = false
-        let block = StateBlock(frames.pointer(units[Int(unit.raw)].draft))
-        block.home = configuration.controller
-        block.append(.init(code: 0x2A, qualifier: 0x06, scope: 0, controller: 0xFF, nexus: 0xFFFF))
-        commitState(unit)
+        let state = units + Int(unit.raw)
+        let block = StateBlock(frames.pointer(state.pointee.draft))
+        if state.pointee.mustCyclePower { block.cyclePower() }
+        state.pointee.mustCyclePower = false
+        if !condition.paired {
+            block.forgetNexuses(of: configuration.controller.partner)
+            block.forgetAccessStates()
+        }
+        let wanted = block.wantedHome
+        block.wantedHome = nil
+        if state.pointee.mustClaim {
+            block.home = configuration.controller
+            block.append(.init(code: 0x2A, qualifier: 0x06, scope: 0, controller: 0xFF, nexus: 0xFFFF))
+        }
+        // Whoever asked for the move has told every nexus.
+        if condition.paired, !state.pointee.mustClaim, isHome(unit), let wanted { block.home = wanted }
+        state.pointee.mustClaim = false
+        commitState(unit, durable: false)
     }
 
     /// Whether the pointer between the controllers allows `mode` here; asks or recalls when not.
@@ -67,7 +102,7 @@ extension MemoryEngine {
         let key = PageKey.state(unit)
         if isHome(unit) {
             guard let slot = pointers.find(key) else { return true }
-            if mode.conflicts(with: pointers[slot].wanted) { return false }
+            if mode.conflicts(with: pointers[slot].wanted) && !mustWriteFirst(unit) { return false }
             guard mode.conflicts(with: pointers[slot].theirs) else { return true }
             recall(slot, keep: mode == .shared ? .shared : .none)
             return false
@@ -82,7 +117,7 @@ extension MemoryEngine {
     /// for a writer there, our own version clean.
     mutating func isStateFree(_ unit: UnitIndex, for mode: PointerMode) -> Bool {
         let state = units + Int(unit.raw)
-        if !state.pointee.isLoaded || state.pointee.isWriting { return false }
+        if !state.pointee.isLoaded || state.pointee.isWriting || mustWriteFirst(unit) { return false }
         if mode == .exclusive && state.pointee.userHolds {
             recallUser(unit)
             return false
@@ -117,7 +152,7 @@ extension MemoryEngine {
     // MARK: committing and moving home
 
     /// The draft is complete. A change of home first clears everything that the old home keeps for the unit.
-    mutating func commitState(_ unit: UnitIndex) {
+    mutating func commitState(_ unit: UnitIndex, durable: Bool) {
         let state = units + Int(unit.raw)
         precondition(state.pointee.isWriting && state.pointee.draft != .none, "commit of a state block not lent")
         // Only the home hands a unit over, and only to a partner: a move that was asked for before the membership or
@@ -132,7 +167,7 @@ extension MemoryEngine {
             state.pointee.moveBy = now + MemoryLimits.movePreparation
             evaluateMove(unit)
         } else {
-            beginStateCommit(unit, durable: false)
+            beginStateCommit(unit, durable: durable)
         }
     }
 
@@ -214,6 +249,12 @@ extension MemoryEngine {
             wakeHeld()
         }
         if state.pointee.writerIsUser { responses.append(.stateCommitted(unit, fault)) }
+        if isMoveWanted(unit), let slot = pointers.find(PageKey.state(unit)) {
+            // The home learns of the wish by getting the state block.
+            pointers[slot].isRecalled = true
+            pointers[slot].keep = .none
+            pointers.putOnAttention(slot)
+        }
         evaluateState(unit)
         evaluatePointers()
     }

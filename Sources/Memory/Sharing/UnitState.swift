@@ -50,6 +50,9 @@ struct UnitState {
     var writerIsUser = false
     /// This controller must write itself into the state block as home, with the unit attention for it.
     var mustClaim = false
+    /// Both controllers were down: the state block must be told before anybody reads it.
+    var mustCyclePower = false
+    var mustWrite: Bool { mustClaim || mustCyclePower }
     /// The home is moving to the partner: no new operation begins.
     var isMoving = false
     /// A move is wanted, and hosts are still served until little is left to be cleaned, or until `moveBy`.

@@ -5,6 +5,8 @@ import Primitives
 extension PairEngine {
     /// The record names us both. Hosts are served when the partner has confirmed and given a lease.
     mutating func becomePaired(at now: Instant) {
+        // Both were down and have compared what they hold; a joiner that missed the record only comes late.
+        if state == .starting, start.agreement != .none { effects.append(.order(.cyclePower)) }
         become(.paired, at: now)
         partner.confirmed = false
         memory.isVoid = false

@@ -24,6 +24,7 @@ extension PairEngine {
         // A partner that was seen to have ended may be starting again by now, as we are.
         let mayBeStarting = state == .starting && configuration.partnerOnThisHost
         takeover.fenceAt = mayBeStarting ? now + PairTimes.fenceGrace : now
+        if state == .starting { effects.append(.order(.cyclePower)) }
         become(.takingOver, at: now)
         closeWindow()
         acceptedEpoch = epoch

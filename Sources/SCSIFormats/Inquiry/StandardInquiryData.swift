@@ -27,8 +27,8 @@ package struct StandardInquiryData: Sendable {
     }
 
     package var peripheral: Peripheral
-    /// TPGS 01b: implicit asymmetric logical unit access.
-    package var implicitAccess: Bool
+    /// TPGS 11b: asymmetric logical unit access, implicit and explicit.
+    package var asymmetricAccess: Bool
     /// MULTIP: more than one target port.
     package var multiplePorts: Bool
     /// RMB.
@@ -45,11 +45,11 @@ package struct StandardInquiryData: Sendable {
     package var revision: [UInt8]
 
     package init(
-        peripheral: Peripheral, implicitAccess: Bool, multiplePorts: Bool, removable: Bool, version: UInt8,
+        peripheral: Peripheral, asymmetricAccess: Bool, multiplePorts: Bool, removable: Bool, version: UInt8,
         protection: Bool, vendor: [UInt8], product: [UInt8], revision: [UInt8]
     ) {
         self.peripheral = peripheral
-        self.implicitAccess = implicitAccess
+        self.asymmetricAccess = asymmetricAccess
         self.multiplePorts = multiplePorts
         self.removable = removable
         self.version = version
@@ -70,7 +70,7 @@ package struct StandardInquiryData: Sendable {
         // HISUP, RESPONSE DATA FORMAT 2h.
         writer.put(0x12)
         writer.put(UInt8(Self.length - 5))
-        writer.put((implicitAccess ? 0x10 : 0) | (protection ? 1 : 0))
+        writer.put((asymmetricAccess ? 0x30 : 0) | (protection ? 1 : 0))
         writer.put(multiplePorts ? 0x10 : 0)
         // CMDQUE.
         writer.put(0x02)

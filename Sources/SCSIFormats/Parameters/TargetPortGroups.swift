@@ -29,12 +29,17 @@ package struct TargetPortGroup: Sendable {
     package var state: AsymmetricAccessState
     /// PREF.
     package var preferred: Bool
+    /// SET TARGET PORT GROUPS was the last that changed the states.
+    package var explicit: Bool
 
-    package init(identifier: UInt16, relativePort: UInt16, state: AsymmetricAccessState, preferred: Bool) {
+    package init(
+        identifier: UInt16, relativePort: UInt16, state: AsymmetricAccessState, preferred: Bool, explicit: Bool = false
+    ) {
         self.identifier = identifier
         self.relativePort = relativePort
         self.state = state
         self.preferred = preferred
+        self.explicit = explicit
     }
 
     /// Appends the parameter data. `extended` is the extended header with IMPLICIT TRANSITION TIME in seconds.
@@ -53,12 +58,12 @@ package struct TargetPortGroup: Sendable {
 
     private func write(to writer: inout ParameterWriter) {
         writer.put((preferred ? 0x80 : 0) | state.rawValue)
-        // T_SUP, U_SUP, AN_SUP, AO_SUP.
-        writer.put(0x8B)
+        // T_SUP, U_SUP, S_SUP, AN_SUP, AO_SUP.
+        writer.put(0x8F)
         writer.put(big16: identifier)
         writer.put(0)
-        // STATUS CODE 02h: altered by implicit asymmetric logical unit access.
-        writer.put(0x02)
+        // STATUS CODE: altered by SET TARGET PORT GROUPS, or by implicit asymmetric logical unit access.
+        writer.put(explicit ? 0x01 : 0x02)
         writer.put(0)
         writer.put(1)
         writer.put(big16: 0)

@@ -27,7 +27,10 @@ package struct AdditionalSenseCode: Hashable, Sendable {
     package var qualifier: UInt8 { UInt8(truncatingIfNeeded: raw) }
 
     package static var noAdditionalSenseInformation: Self { Self(0x00, 0x00) }
+    package static var initializingCommandRequired: Self { Self(0x04, 0x02) }
     package static var asymmetricAccessStateTransition: Self { Self(0x04, 0x0A) }
+    package static var targetPortInStandbyState: Self { Self(0x04, 0x0B) }
+    package static var targetPortInUnavailableState: Self { Self(0x04, 0x0C) }
     package static var writeError: Self { Self(0x0C, 0x00) }
     package static var unrecoveredReadError: Self { Self(0x11, 0x00) }
     package static var parameterListLengthError: Self { Self(0x1A, 0x00) }
@@ -37,20 +40,29 @@ package struct AdditionalSenseCode: Hashable, Sendable {
     package static var invalidFieldInCDB: Self { Self(0x24, 0x00) }
     package static var logicalUnitNotSupported: Self { Self(0x25, 0x00) }
     package static var invalidFieldInParameterList: Self { Self(0x26, 0x00) }
+    package static var invalidReleaseOfPersistentReservation: Self { Self(0x26, 0x04) }
     package static var writeProtected: Self { Self(0x27, 0x00) }
     package static var logicalUnitSoftwareWriteProtected: Self { Self(0x27, 0x02) }
     package static var spaceAllocationFailedWriteProtect: Self { Self(0x27, 0x07) }
+    package static var notReadyToReadyChange: Self { Self(0x28, 0x00) }
     package static var powerOnResetOrBusDeviceReset: Self { Self(0x29, 0x00) }
     package static var busDeviceResetFunctionOccurred: Self { Self(0x29, 0x03) }
     package static var iTNexusLossOccurred: Self { Self(0x29, 0x07) }
     package static var modeParametersChanged: Self { Self(0x2A, 0x01) }
     package static var logParametersChanged: Self { Self(0x2A, 0x02) }
+    package static var reservationsPreempted: Self { Self(0x2A, 0x03) }
+    package static var reservationsReleased: Self { Self(0x2A, 0x04) }
+    package static var registrationsPreempted: Self { Self(0x2A, 0x05) }
     package static var timestampChanged: Self { Self(0x2A, 0x10) }
     package static var asymmetricAccessStateChanged: Self { Self(0x2A, 0x06) }
     package static var deviceIdentifierChanged: Self { Self(0x3F, 0x05) }
     package static var commandSequenceError: Self { Self(0x2C, 0x00) }
     package static var commandsClearedByAnotherInitiator: Self { Self(0x2F, 0x00) }
+    package static var mediumNotPresentTrayOpen: Self { Self(0x3A, 0x02) }
     package static var logicalUnitFailedSelfTest: Self { Self(0x3E, 0x03) }
     package static var internalTargetFailure: Self { Self(0x44, 0x00) }
+    package static var mediumRemovalPrevented: Self { Self(0x53, 0x02) }
+    package static var insufficientRegistrationResources: Self { Self(0x55, 0x04) }
     package static var failurePredictionThresholdExceededFalse: Self { Self(0x5D, 0xFF) }
+    package static var setTargetPortGroupsCommandFailed: Self { Self(0x67, 0x0A) }
 }

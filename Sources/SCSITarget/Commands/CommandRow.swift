@@ -21,7 +21,7 @@ package enum MediumCommand: UInt8, Sendable {
 
 /// Commands that answer with parameter data.
 package enum ParameterData: UInt8, Sendable {
-    case inquiry, reportLUNs, readCapacity10, readCapacity16, modeSense, lbaStatus
+    case inquiry, reportLUNs, readCapacity10, readCapacity16, modeSense, lbaStatus, persistentReserveIn
     case reportTargetPortGroups, reportSupportedOperationCodes, reportSupportedTaskManagementFunctions
     case reportReferrals, reportIdentifyingInformation, reportTimestamp
     case logSense, receiveDiagnosticResults, readBuffer, readDefectData10, readDefectData12
@@ -30,17 +30,18 @@ package enum ParameterData: UInt8, Sendable {
 /// Commands that take a parameter list.
 package enum ParameterList: UInt8, Sendable {
     case modeSelect, unmap, logSelect, sendDiagnostic, writeBuffer, setIdentifyingInformation, setTimestamp
+    case persistentReserveOut, setTargetPortGroups
 }
 
 /// Commands without data, or with an answer of their own.
 package enum PlainCommand: UInt8, Sendable {
-    case testUnitReady, requestSense, startStopUnit
+    case testUnitReady, requestSense, startStopUnit, preventAllowMediumRemoval, reserve, release
 }
 
 /// What holds for a command beside its CDB.
 package struct CommandTraits: OptionSet, Sendable {
-    package var rawValue: UInt8
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    package var rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
     /// It runs without the unit's state pointer.
     package static var stateless: Self { Self(rawValue: 1) }
     /// A pending unit attention does not stop it (SAM-6 §5.14).
@@ -55,6 +56,29 @@ package struct CommandTraits: OptionSet, Sendable {
     package static var thin: Self { Self(rawValue: 64) }
     /// The operation code has service actions; the row is one of them.
     package static var serviceAction: Self { Self(rawValue: 16) }
+
+    /// It exists only on units whose medium can be removed.
+    package static var removable: Self { Self(rawValue: 1 << 20) }
+    /// It needs a medium, loaded and started, as every command on blocks does.
+    package static var needsMedium: Self { Self(rawValue: 1 << 21) }
+    /// It needs a medium, stopped or not.
+    package static var needsLoadedMedium: Self { Self(rawValue: 1 << 22) }
+
+    /// A target port in standby, or an unavailable one, lets it pass (SPC-5 §5.17.2.5, §5.17.2.6).
+    package static var inStandby: Self { Self(rawValue: 1 << 23) }
+    package static var inUnavailable: Self { [.inStandby, Self(rawValue: 1 << 24)] }
+
+    // Reservations (SPC-5 tables 66 and 67, SBC-4 table 15, SPC-2 table 10). Without one of these a command conflicts
+    // with every reservation that keeps its nexus out.
+
+    /// Others than the holder may do it under a Write Exclusive reservation.
+    package static var sharedRead: Self { Self(rawValue: 1 << 16) }
+    /// Anybody may do it under any persistent reservation.
+    package static var unreserved: Self { Self(rawValue: 1 << 17) }
+    /// Anybody may do it under a reservation by RESERVE.
+    package static var legacyUnreserved: Self { Self(rawValue: 1 << 18) }
+    /// Nobody may do it under a reservation by RESERVE.
+    package static var persistentReserve: Self { Self(rawValue: 1 << 19) }
 }
 
 /// One command: everything that dispatch, CDB checks and REPORT SUPPORTED OPERATION CODES know of it.

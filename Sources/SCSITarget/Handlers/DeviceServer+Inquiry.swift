@@ -14,7 +14,7 @@ extension DeviceServer {
             if page != 0 { return .invalidField(inCDB: 2) }
             let profile = peripheral == .directAccess ? units[Int(tasks[slot].unit)].profile : UnitProfile()
             StandardInquiryData(
-                peripheral: peripheral, implicitAccess: controllers > 1 && peripheral == .directAccess,
+                peripheral: peripheral, asymmetricAccess: controllers > 1 && peripheral == .directAccess,
                 multiplePorts: controllers > 1, removable: profile.removable, version: profile.version,
                 protection: profile.protectionType != 0, vendor: identity.vendor, product: identity.product,
                 revision: identity.revision

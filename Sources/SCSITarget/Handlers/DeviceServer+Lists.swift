@@ -45,7 +45,8 @@ extension DeviceServer {
         case .sendDiagnostic: checkSendDiagnostic(slot)
         case .writeBuffer: checkWriteBuffer(slot)
         case .setIdentifyingInformation: checkIdentifyingInformation(slot)
-        case .unmap, .setTimestamp: nil
+        case .persistentReserveOut: checkReserveOut(slot)
+        case .unmap, .setTimestamp, .setTargetPortGroups: nil
         }
     }
 
@@ -56,7 +57,8 @@ extension DeviceServer {
         case .logSelect: selectLog(slot)
         case .setIdentifyingInformation: changeState(slot)
         case .sendDiagnostic: startSelfTest(slot)
-        case .unmap, .writeBuffer, .setTimestamp: complete(slot, .good, total: 0)
+        case .unmap, .writeBuffer, .setTimestamp, .persistentReserveOut, .setTargetPortGroups:
+            complete(slot, .good, total: 0)
         }
     }
 
@@ -71,6 +73,8 @@ extension DeviceServer {
         case .setIdentifyingInformation: changeState(slot)
         case .setTimestamp: timestampReceived(slot)
         case .logSelect: logListReceived(slot)
+        case .persistentReserveOut: reserveListReceived(slot)
+        case .setTargetPortGroups: changeState(slot)
         }
     }
 
@@ -83,6 +87,8 @@ extension DeviceServer {
         case .setTimestamp: return applyTimestamp(slot, block, unit)
         case .sendDiagnostic: return applySelfTest(slot, block)
         case .unmap, .writeBuffer: return .done
+        case .persistentReserveOut: return applyReserveOut(slot, block, unit)
+        case .setTargetPortGroups: return applyPortGroups(slot, block, unit)
         }
     }
 }

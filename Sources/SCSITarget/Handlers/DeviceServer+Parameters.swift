@@ -44,12 +44,13 @@ extension DeviceServer {
     }
 
     /// The answer's bytes, or why there is none.
-    private func build(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
+    private mutating func build(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
         guard case .dataIn(let data) = commands[Int(tasks[slot].row)].handler else {
             preconditionFailure("a command without parameter data was asked for some")
         }
         switch data {
         case .inquiry: return inquiry(slot, &writer)
+        case .persistentReserveIn: return persistentReserveIn(slot, &writer)
         case .reportLUNs: return reportLUNs(slot, &writer)
         case .readCapacity10, .readCapacity16: return readCapacity(slot, &writer)
         case .lbaStatus: preconditionFailure("GET LBA STATUS is answered from Memory's word")
@@ -75,6 +76,7 @@ extension DeviceServer {
         let unit = Int(tasks[slot].unit)
         var sense = SenseData(.noSense, .noAdditionalSenseInformation)
         if unit != noUnit {
+            if let notReady = notReady(unit) { sense = notReady }
             if let code = attentions.take(nexus: Int(tasks[slot].nexus), unit: unit) {
                 counters.unitAttentions &+= 1
                 sense = SenseData(.unitAttention, code)
@@ -119,22 +121,6 @@ extension DeviceServer {
         return nil
     }
 
-    /// REPORT TARGET PORT GROUPS (SPC-4 §6.37), in both header formats.
-    private func reportTargetPortGroups(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
-        let format = tasks[slot].cdb[1] >> 5
-        guard format <= 1 else { return .invalidField(inCDB: 1, bit: 7) }
-        let unit = Int(tasks[slot].unit)
-        let groups = ControllerID.allCases.map {
-            TargetPortGroup(
-                identifier: $0.targetPortGroup, relativePort: $0.relativeTargetPort,
-                state: accessState(unit, through: $0), preferred: $0 == units[unit].preferred)
-        }
-        TargetPortGroup.write(
-            groups, extended: format == 1,
-            transitionSeconds: UInt8(clamping: patience.nanoseconds / 1_000_000_000), to: &writer)
-        return nil
-    }
-
     /// REPORT SUPPORTED OPERATION CODES (SPC-4 §6.35), from the command table.
     private func reportSupportedOperationCodes(_ slot: Int, _ writer: inout ParameterWriter) -> SenseData? {
         let cdb = tasks[slot].cdb
@@ -158,7 +144,7 @@ extension DeviceServer {
         let exists =
             hasActions == true ? opcode == CommandRow.variableLength || action < 0x20 : action == 0 || cdb[2] & 7 == 1
         let row = exists ? commands.find(opcode: opcode, serviceAction: action) : CommandTable.unknownOpcode
-        if Int(row) < commands.count, self.exists(Int(row), on: Int(tasks[slot].unit)) {
+        if self.exists(Int(row), on: Int(tasks[slot].unit)) {
             commands[Int(row)].supported.writeOne(timeouts: timeouts, to: &writer)
         } else {
             SupportedOperationCode.writeUnsupported(to: &writer)

@@ -147,10 +147,10 @@ extension DeviceServer {
         blocks.append(.synchronize(tasks[slot].token, units[unit].index, extent))
     }
 
-    /// START STOP UNIT (SBC-3 §5.25): the unit is always started, and cannot be stopped.
-    mutating func startStop(_ slot: Int) {
-        if tasks[slot].cdb[4] & 1 == 0 {
-            fail(slot, .invalidField(inCDB: 4, bit: 0))
+    /// `synchronize` succeeded.
+    mutating func synchronized(_ slot: Int) {
+        if commands[Int(tasks[slot].row)].handler == .plain(.startStopUnit) {
+            changeState(slot)
         } else {
             complete(slot, .good, total: 0)
         }

@@ -10,13 +10,14 @@ extension DeviceServer {
         guard block.isValid else { return }
         units[unit].adopt(block)
         learnCounters(block, unit, isFirst: units[unit].seen == nil)
+        defer { learnReservation(unit, block) }
         let number = block.eventNumber
         let seen = units[unit].seen ?? number
         units[unit].seen = number
         if number == seen { return }
         guard number > seen, number - seen <= UInt64(StateBlock.ringCount) else {
             // The ring no longer tells what happened: as after a reset.
-            clearTasks(unit, nexus: nil)
+            clearStarted(unit, nexus: nil)
             attend(.powerOnResetOrBusDeviceReset, unit: unit)
             return
         }
@@ -27,23 +28,49 @@ extension DeviceServer {
 
     private mutating func learn(_ unit: Int, _ event: StateBlock.Event) {
         let code = AdditionalSenseCode(event.code, event.qualifier)
-        let names = event.controller == controller.rawValue
+        let namesUs = event.controller == controller.rawValue
         if event.scope == 2 {
             let nexus = Int(event.nexus)
-            guard names, nexus < maxNexuses, nexusTargets[nexus] >= 0 else { return }
-            clearTasks(unit, nexus: nexus)
+            guard namesUs, nexus < maxNexuses, nexusTargets[nexus] >= 0 else { return }
+            clearStarted(unit, nexus: nexus)
             attentions.establish(code, nexus: nexus, unit: unit)
             return
         }
-        if event.scope == 1 { clearTasks(unit, nexus: nil) }
+        if event.scope == 3 || event.scope == 4 {
+            if namesUs { learn(unit, event, code) }
+            return
+        }
+        if event.scope == 1 {
+            clearStarted(unit, nexus: nil)
+            if code.code == 0x29 { standings.allow(unit: unit) }
+        }
         // TAS is one: each cleared command says so itself, and there is no unit attention for it (SAM-6 §5.14).
         if code == .commandsClearedByAnotherInitiator { return }
-        attend(code, unit: unit, except: names ? Int(event.nexus) : -1)
+        attend(code, unit: unit, except: namesUs ? Int(event.nexus) : -1)
     }
 
-    /// Aborts the commands of a unit, or of one nexus on it, for somebody on the partner.
-    private mutating func clearTasks(_ unit: Int, nexus: Int?) {
-        for slot in 0..<tasks.capacity where tasks[slot].phase != .free && Int(tasks[slot].unit) == unit {
+    /// What concerns the nexus of one initiator port.
+    private mutating func learn(_ unit: Int, _ event: StateBlock.Event, _ code: AdditionalSenseCode) {
+        for nexus in 0..<maxNexuses where nexusTargets[nexus] == Int32(event.target) {
+            guard named(nexus).mark == event.mark else { continue }
+            if event.scope == 4 { clearStarted(unit, nexus: nexus) }
+            attentions.establish(code, nexus: nexus, unit: unit)
+        }
+    }
+
+    /// Aborts the commands of a nexus on a unit, for somebody else.
+    mutating func clearTasks(_ unit: Int, nexus: Int, except: Int) {
+        for slot in 0..<tasks.capacity
+        where tasks[slot].phase != .free && Int(tasks[slot].unit) == unit && slot != except {
+            if nexus == Int(tasks[slot].nexus) { abort(slot, .cleared) }
+        }
+    }
+
+    /// The same for somebody on the partner, and `nexus` nil for all of them. What has not started yet has come since
+    /// as far as anybody can tell, and meets the unit attention.
+    private mutating func clearStarted(_ unit: Int, nexus: Int?) {
+        for slot in 0..<tasks.capacity
+        where tasks[slot].phase != .free && Int(tasks[slot].unit) == unit && tasks[slot].started {
             if nexus == nil || nexus == Int(tasks[slot].nexus) { abort(slot, .cleared) }
         }
     }

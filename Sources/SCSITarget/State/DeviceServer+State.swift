@@ -37,23 +37,11 @@ extension DeviceServer {
         unitOrdinals[UInt64(unit.raw)].map { units[Int($0)].home } ?? controller
     }
 
-    /// State of this controller's target port group for a unit: what REPORT TARGET PORT GROUPS would say here.
-    package func accessState(of unit: UnitIndex) -> AsymmetricAccessState {
-        guard let ordinal = unitOrdinals[UInt64(unit.raw)] else { return .unavailable }
-        return condition.serving ? accessState(Int(ordinal), through: controller) : .transitioning
-    }
-
-    /// State of a controller's group. Alone, this controller is the optimized one wherever home is, and the absent one
-    /// is unavailable.
-    func accessState(_ unit: Int, through: ControllerID) -> AsymmetricAccessState {
-        guard condition.paired, controllers > 1 else { return through == controller ? .activeOptimized : .unavailable }
-        return units[unit].home == through ? .activeOptimized : .activeNonOptimized
-    }
-
     /// The membership's word: whether and until when hosts are answered.
     mutating func serve(_ condition: ServiceCondition) {
         self.condition = condition
         if condition.serving {
+            if lifeEpoch == 0 { lifeEpoch = condition.epoch }
             if let lastPaired, lastPaired != condition.paired, controllers > 1 {
                 for unit in 0..<noUnit { attend(.asymmetricAccessStateChanged, unit: unit) }
             }
@@ -134,9 +122,11 @@ extension DeviceServer {
         }
         units[unit].seen = block.eventNumber
         units[unit].adopt(block)
+        noteReservation(unit, block)
         units[unit].pointer = .committing
         counters.stateCommits &+= 1
-        blocks.append(.commitState(units[unit].index))
+        blocks.append(.commitState(units[unit].index, durable: units[unit].isCommitDurable))
+        units[unit].isCommitDurable = false
         settle(unit)
     }
 
@@ -206,9 +196,13 @@ extension DeviceServer {
             let home = ControllerID(rawValue: UInt8(truncatingIfNeeded: change.subject)) ?? controller
             if block.home == home { return }
             block.home = home
+            block.forgetAccessStates()
             announce(.asymmetricAccessStateChanged, scope: 0, block, unit)
+        case .sweep: applySweep(block, unit)
         case .command:
             let slot = Int(change.subject)
+            // Aborted by a change before it in the same draft.
+            if tasks[slot].fate != .none { return }
             tasks[slot].verdict = self.change(slot, block, unit)
         case .counters: applyCounters(block, unit)
         case .taskManagement:
@@ -218,6 +212,8 @@ extension DeviceServer {
             }
             // A reset takes mode parameters back to their saved values (SPC-4 §6.13.5).
             block.resetParameters()
+            block.resetNexuses()
+            standings.allow(unit: unit)
             announce(.busDeviceResetFunctionOccurred, scope: 1, block, unit)
         }
     }
@@ -227,6 +223,10 @@ extension DeviceServer {
     private mutating func change(_ slot: Int, _ block: StateBlock, _ unit: Int) -> ChangeVerdict {
         switch commands[Int(tasks[slot].row)].handler {
         case .dataOut(let list): return changeByList(slot, list, block, unit)
+        case .plain(.reserve): return applyReserve(slot, block)
+        case .plain(.release): return applyRelease(slot, block)
+        case .plain(.startStopUnit): return applyStartStop(slot, block, unit)
+        case .plain(.preventAllowMediumRemoval): return applyPreventAllow(slot, block, unit)
         case .plain, .dataIn, .medium: return .done
         }
     }
@@ -244,7 +244,7 @@ extension DeviceServer {
     /// The commit of a change was answered.
     private mutating func finish(_ change: StateChange, _ fault: BlockFault?) {
         switch change.kind {
-        case .home, .counters: break
+        case .home, .counters, .sweep: break
         case .command:
             let slot = Int(change.subject)
             if tasks[slot].fate != .none {
@@ -265,6 +265,9 @@ extension DeviceServer {
     private mutating func changed(_ slot: Int) {
         switch tasks[slot].verdict {
         case .done: complete(slot, .good, total: tasks[slot].total)
+        case .moving(let home):
+            tasks[slot].checksum = UInt32(home.rawValue)
+            resume(slot, .home)
         case .refused(let status): complete(slot, status, total: 0)
         case .failed(let sense): fail(slot, sense, total: tasks[slot].limit)
         }

@@ -66,6 +66,18 @@ struct LogicalUnit {
     /// `poll` and `activityReset` of the state block when it was last here.
     var pollSeen: UInt8 = 0
     var resetSeen: UInt8 = 0
+    var medium: MediumState = []
+    /// What SET TARGET PORT GROUPS set the groups to, and whether it was the last that changed them.
+    var accessStates: (a: UInt8?, b: UInt8?) = (nil, nil)
+    var isAccessExplicit = false
+    /// The persistent reservation; whether RESERVE holds the unit; when both last changed.
+    var reservation: ReservationType?
+    var isReserved = false
+    var reservationChanges: UInt32?
+    /// A change takes out what nexuses left that are gone.
+    var isSweepWanted = false
+    /// The changes under way must be on the device before they are answered.
+    var isCommitDurable = false
 
     /// Waiting commands, oldest first; -1 for none.
     var firstWaiting: Int32 = -1
@@ -111,6 +123,8 @@ struct StateChange {
         case home
         /// What log pages count; no subject.
         case counters
+        /// What nexuses left that are gone is taken out.
+        case sweep
     }
     var kind = Kind.home
     var subject: UInt16 = 0

@@ -46,11 +46,17 @@ enum TaskResume: UInt8 {
     case pattern
     /// The received parameter list is looked at.
     case list
+    /// The next part of parameter data that come from the state block.
+    case parameters
+    /// The end of a move of home that it asked for.
+    case home
 }
 
 /// How a command ends whose change of the state block is committed.
 enum ChangeVerdict {
     case done
+    /// GOOD when home has moved.
+    case moving(ControllerID)
     /// With another status than GOOD: RESERVATION CONFLICT.
     case refused(Status)
     case failed(SenseData)

@@ -39,6 +39,7 @@ extension DeviceServer {
             for each in 0..<noUnit {
                 attentions.establish(.iTNexusLossOccurred, nexus: Int(request.nexus.raw), unit: each)
             }
+            forgetReservations(Int(request.nexus.raw))
         case .abortTask, .abortTaskSet, .clearACA, .queryTask, .queryTaskSet, .queryAsynchronousEvent: break
         }
         settleAll()

@@ -49,6 +49,20 @@ struct UnitAttentions: ~Copyable {
         return code
     }
 
+    /// Takes the oldest condition that tells of a reset, a power on, or a nexus loss (29h).
+    mutating func takeReset(nexus: Int, unit: Int) -> AdditionalSenseCode? {
+        let at = place(nexus, unit)
+        for index in 0..<Self.depth {
+            let shift = UInt64(index * 16)
+            let code = AdditionalSenseCode(raw: UInt16(truncatingIfNeeded: words[at] >> shift))
+            guard code.code == 0x29 else { continue }
+            let below = words[at] & ((1 << shift) - 1)
+            words[at] = below | (((words[at] >> shift) >> 16) << shift)
+            return code
+        }
+        return nil
+    }
+
     /// Forgets everything of a nexus.
     mutating func clear(nexus: Int) { for unit in 0..<units { words[place(nexus, unit)] = 0 } }
 

@@ -27,6 +27,9 @@ extension World {
                 isScripted || !random.chance(1, in: 3) ? .max : random.next()
             }
         }
+        let partner = hosts[1 - host.index]
+        let partnerServes = partner.isRunning && partner.process?.status(at: instant).serving ?? false
+        if !partnerServes { reservations?.checker.bothDown(at: now) }
         host.state = .dying
         host.process = nil
         host.inbox.removeAll(keepingCapacity: true)

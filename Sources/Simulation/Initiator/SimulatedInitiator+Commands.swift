@@ -32,9 +32,11 @@ extension SimulatedInitiator {
         case .synchronize: command = .synchronizeCache(lun: lun)
         case .testUnitReady: command = .testUnitReady(lun: lun)
         case .reportGroups: command = .reportTargetPortGroups(lun: lun)
+        case .reserveOut, .reserveIn, .probe: preconditionFailure("a reservation's command has its own way")
         }
         guard let tag = session.submit(command) else { return nil }
         operation.tag = tag
+        noteVerdict(&operation)
         paths[path].operations.append(operation)
         world.counts.commands += 1
         world.record(
@@ -69,6 +71,23 @@ extension SimulatedInitiator {
             }
         }
         return bytes
+    }
+
+    /// Sends a command of the reservation script; false when the command window is closed.
+    func send(_ command: InitiatorCommand, _ kind: Operation.Kind, path: Int) -> Bool {
+        guard let session = paths[path].session, paths[path].resetting == nil, let tag = session.submit(command) else {
+            return false
+        }
+        var operation = Operation(
+            tag: tag, kind: kind, purpose: .reservation, path: path, unit: Int(command.lun), sector: 0, count: 0,
+            begun: world.now, deadline: world.now + world.parameters.commandTimeout)
+        operation.attempt = paths[path].attempt
+        paths[path].operations.append(operation)
+        world.counts.commands += 1
+        world.record(
+            .issue, letter, kind.rawValue << 8 | UInt64(operation.unit) << 4 | UInt64(path), UInt64(command.cdb[1]))
+        flush(path)
+        return true
     }
 
     private func pattern(_ operation: Operation) -> [UInt8] {

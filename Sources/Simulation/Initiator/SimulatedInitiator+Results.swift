@@ -17,6 +17,11 @@ extension SimulatedInitiator {
         world.counts.finished += 1
         world.record(.finish, letter, operation.kind.rawValue, status, UInt64(operation.sector))
         var isGood = false
+        judgeReservation(operation, end)
+        if case .reservation = operation.purpose {
+            world.reservations?.ended(operation, nexus: index * 2 + operation.path, end)
+            return
+        }
         switch end {
         case .lost: break
         case .aborted:
@@ -33,6 +38,7 @@ extension SimulatedInitiator {
         case .workload: break
         case .audit: world.auditEnded(operation, isGood: isGood)
         case .script(let number): world.scriptEnded(number, end)
+        case .reservation: break
         }
     }
 
@@ -75,7 +81,7 @@ extension SimulatedInitiator {
                     "unexpected sense \(sense.key)/\(hex(sense.code))/\(hex(sense.qualifier)) for a "
                         + "\(operation.kind) of unit \(operation.unit)")
             }
-        } else if ![0x08, 0x28, 0x40].contains(status) {
+        } else if ![0x08, 0x28, 0x40].contains(status), status != 0x18 || world.reservations == nil {
             world.fail(.wireProtocol, "unexpected status \(hex(status)) for a \(operation.kind)")
         }
     }

@@ -4,10 +4,10 @@ import Primitives
 struct Operation {
     enum Kind: UInt64 {
         case read = 0
-        case write, synchronize, testUnitReady, reportGroups, unmap
+        case write, synchronize, testUnitReady, reportGroups, unmap, reserveOut, reserveIn, probe
     }
     enum Purpose {
-        case workload, audit
+        case workload, audit, reservation
         case script(Int)
     }
     var tag: UInt32
@@ -27,6 +27,11 @@ struct Operation {
     var deadline: UInt64
     /// Tag of the ABORT TASK that was sent when its time was over.
     var aborting: UInt32?
+    /// The attempt of its session.
+    var attempt: UInt64 = 0
+    /// What reservations were sure to say of it when it was sent, and the step of the script then.
+    var verdict: Bool?
+    var step: UInt64 = 0
 }
 
 /// One way of an initiator to one controller: at most one connection with one session.

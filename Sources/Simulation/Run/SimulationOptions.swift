@@ -33,6 +33,8 @@ package struct SimulationOptions: Sendable {
     package var frames: Int?
     /// The kinds of faults; drawn as a swarm when nil.
     package var faults: FaultWeights?
+    /// Whether persistent reservations come and go; drawn when nil.
+    package var reserves: Bool?
     /// Faults that the plan aims at in the safety phase.
     package var faultCount: Int
     /// A lie of the world, so that the run must fail.

@@ -44,6 +44,8 @@ enum Action {
     case sample
     /// The end of a phase is checked for.
     case phaseCheck
+    /// The reservation script goes on.
+    case reservations
 }
 
 /// An action with its time. Equal times run in the order of `sequence`, so a run has one order only.

@@ -32,6 +32,7 @@ extension Parameters {
         parameters.streams = topology.chance(1, in: 4)
         parameters.atomics = options.atomics ?? topology.chance(1, in: 3)
         parameters.thin = options.thin ?? topology.chance(1, in: 3)
+        parameters.reserves = options.reserves ?? topology.chance(1, in: 4)
         return parameters
     }
 }

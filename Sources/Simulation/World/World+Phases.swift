@@ -42,6 +42,14 @@ extension World {
         schedule(.sample, after: parameters.lease / 6)
         enter(.forming)
         schedule(.phaseCheck, after: pollInterval)
+        if reservations != nil { schedule(.reservations, after: parameters.lease) }
+    }
+
+    /// The reservation script looks whether it can go on.
+    func reserve() {
+        guard let reservations, phase != .done, !reservations.isDone else { return }
+        reservations.step()
+        schedule(.reservations, after: drawn(around: parameters.lease / 16))
     }
 
     func enter(_ next: Phase) {
@@ -73,7 +81,8 @@ extension World {
             if isLate { fail(.noProgress, "no redundant pair with sessions was formed: \(stateText)") }
         case .safety: if isLate { enter(.liveness) }
         case .liveness:
-            if isRedundant && initiators.allSatisfy({ $0.isReady && $0.isIdle }) { return enter(.auditing) }
+            let isClear = reservations?.isDone ?? true
+            if isRedundant && isClear && initiators.allSatisfy({ $0.isReady && $0.isIdle }) { return enter(.auditing) }
             if isLate { fail(.noProgress, "healed, but not redundant, connected and idle again: \(stateText)") }
         case .auditing:
             continueAudit()

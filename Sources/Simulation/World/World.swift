@@ -35,10 +35,12 @@ struct Parameters {
     var atomics = false
     /// Units are thin, and some commands unmap.
     var thin = false
+    /// Persistent reservations come and go on unit 0.
+    var reserves = false
 
     var text: String {
         (twoHosts ? "two hosts, " : "one host, ") + (streams ? "streams, " : "")
-            + (atomics ? "atomics, " : "") + (thin ? "thin, " : "")
+            + (atomics ? "atomics, " : "") + (thin ? "thin, " : "") + (reserves ? "reservations, " : "")
             + "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
             + "\(initiators) initiators of depth \(queueDepth), network \(networkLatency / 1000) us, "
             + "device \(deviceLatency / 1000) us, hot \(hotSectors), largest \(largestCommand), "
@@ -94,6 +96,8 @@ package final class World {
     /// By unit: the newest event that a home was seen to have committed, and that home.
     var committedEvents: [(number: UInt64, home: ControllerID?)]
     var scripted: [ScriptedResult] = []
+    /// The reservations of unit 0, in the runs that have any.
+    var reservations: ReservationScript?
 
     struct Counts {
         var commands = 0
@@ -129,6 +133,7 @@ package final class World {
         oracle = BlockOracle(sectors: Array(repeating: parameters.unitSectors, count: parameters.units))
         scratch = .allocate(byteCount: Self.scratchBytes, alignment: 4096)
         for index in 0..<parameters.initiators { initiators.append(SimulatedInitiator(index: index, self)) }
+        if parameters.reserves { reservations = ReservationScript(self) }
         if options.hasInitialRecord {
             witness.initialize(
                 WitnessRecord(
@@ -224,6 +229,7 @@ package final class World {
         case .workload(let initiator): initiators[initiator].issueNext()
         case .sample: samplePeriodically()
         case .phaseCheck: checkPhase()
+        case .reservations: reserve()
         }
     }
 }

@@ -53,14 +53,15 @@ final class RunningArray {
     /// Writes the configuration; `start` follows.
     /// - Parameters:
     ///   - controllers: names of the controllers.
+    ///   - units: more units than LUN 0, after a comma, as YAML; they have 8 MiB.
     ///   - more: lines of YAML to add.
     ///   - device: the device's mapping in YAML.
     ///   - target: the target's mapping in YAML.
     ///   - host: address of the portals, IPv6 in brackets.
     ///   - memory: a controller's memory mapping in YAML.
     init(
-        controllers: [String] = ["a", "b"], unitMebibytes: Int = 64, more: String = "", device: String? = nil,
-        memory: String = "{size: 128MiB}", target: String = "{}", host: String = "127.0.0.1"
+        controllers: [String] = ["a", "b"], unitMebibytes: Int = 64, units: String = "", more: String = "",
+        device: String? = nil, memory: String = "{size: 128MiB}", target: String = "{}", host: String = "127.0.0.1"
     ) throws {
         self.host = host
         self.target = Self.target
@@ -82,7 +83,7 @@ final class RunningArray {
             array: {name: \(name)}
             devices: {disk0: \(device ?? "{size: \(unitMebibytes + 16)MiB}")}
             storage: {pool0: {members: [disk0]}}
-            logical_units: {0: {pool: pool0, size: \(unitMebibytes)MiB}}
+            logical_units: {0: {pool: pool0, size: \(unitMebibytes)MiB}\(units)}
             targets: {"\(Self.target)": \(target)}
             management: "127.0.0.1:\(ports["management"] ?? 0)"
             controllers:

@@ -100,7 +100,7 @@ final class FakeMemory {
             isDirty = false
             unanswered = []
         case .channelUp: for message in unanswered { post(message) }
-        case .begin, .channelDown, .window: break
+        case .begin, .cyclePower, .channelDown, .window: break
         }
     }
 

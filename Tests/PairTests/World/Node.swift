@@ -206,7 +206,7 @@ final class Node {
             case .quiesce: "quiesce"
             case .drain: "drain"
             case .void: "void"
-            case .begin, .channelUp, .channelDown, .window: nil
+            case .begin, .cyclePower, .channelUp, .channelDown, .window: nil
             }
         default: nil
         }
