@@ -48,7 +48,7 @@ import Testing
         let changeable = world.command([0x1A, 8, 0x48, 0, 255, 0], dataIn: 255)
         #expect(changeable.data[4] == 0x88 && changeable.data[6] == 4 && changeable.data[16] == 0x20)
         let control = world.command([0x1A, 8, 0x4A, 0, 255, 0], dataIn: 255)
-        #expect(Array(control.data[4...]) == [0x8A, 10, 4, 6, 0x38, 0x40, 0, 0, 0, 0, 0, 0])
+        #expect(Array(control.data[4...]) == [0x8A, 10, 4, 0, 8, 0, 0, 0, 0, 0, 0, 0])
         let long = world.command([0x5A, 0x10, 0x0A, 0xFF, 0, 0, 0, 1, 0, 0], dataIn: 256)
         #expect(long.data.count == 8 + 16 + 12 + 32 && long.data[1] == 66 && long.data[4] == 1 && long.data[7] == 16)
         #expect(world.command([0x1A, 0, 0xC8, 0, 255, 0], dataIn: 255).data[14] == 4)
@@ -66,7 +66,7 @@ import Testing
         let thin = World(profile: profile)
         thin.login()
         #expect(thin.command([0x1A, 8, 0x5C, 2, 255, 0], dataIn: 255).data.count == 4 + 32)
-        #expect(thin.command([0x1A, 8, 0x41, 0, 255, 0], dataIn: 255).data[11] == 0x80)
+        #expect(thin.command([0x1A, 8, 0x41, 0, 255, 0], dataIn: 255).data[11] == 0)
         profile.version = 0x05
         let legacy = World(controllers: 1, profile: profile)
         legacy.login()
@@ -97,24 +97,25 @@ import Testing
         world.expectIdle()
     }
 
-    @Test func controlParametersAndThresholdsComeFromTheirPages() {
+    @Test func whatAUnitDoesNotDoCannotBeSet() {
         var profile = UnitProfile()
         profile.thin = true
         let world = World(profile: profile)
         world.login()
-        let control: [UInt8] = [0x0A, 0x0A, 0x02, 0x16, 0x30, 0x00, 0, 0, 0, 0, 0, 0]
+        // QERR, UA_INTLCK_CTRL and TAS: as they are, and otherwise.
+        let control: [UInt8] = [0x0A, 0x0A, 0x02, 0x10, 0x00, 0x40, 0, 0, 0, 0, 0, 0]
         #expect(world.command([0x15, 0x10, 0, 0, 16, 0], out: [0, 0, 0, 0] + control).status == .good)
-        #expect(world.server.units[0].control.queueErrorManagement == .nexus)
-        #expect(world.server.units[0].control.unitAttentionInterlock == .establishes)
-        #expect(!world.server.units[0].control.taskAbortedStatus)
-        var page: [UInt8] = [0x5C, 2, 0, 28, 1] + [UInt8](repeating: 0, count: 27)
-        page.replaceSubrange(16..<32, with: [0x80, 1, 0, 0, 0, 1, 2, 3, 0x82, 2, 0, 0, 0, 0, 0, 9])
-        let wrong = world.command([0x15, 0x10, 0, 0, 36, 0], out: [0, 0, 0, 0] + page)
-        #expect(wrong.code == 0x2600 && wrong.sense[17] == 4 + 24)
-        page[24] = 0x81
+        for (byte, value) in [(3, 0x16), (4, 0x30), (5, 0x00)] as [(Int, UInt8)] {
+            var other = control
+            other[byte] = value
+            let refused = world.command([0x15, 0x10, 0, 0, 16, 0], out: [0, 0, 0, 0] + other)
+            #expect(refused.code == 0x2600 && refused.sense[17] == UInt8(4 + byte))
+        }
+        // A threshold.
+        var page: [UInt8] = [0x5C, 2, 0, 28] + [UInt8](repeating: 0, count: 28)
         #expect(world.command([0x15, 0x10, 0, 0, 36, 0], out: [0, 0, 0, 0] + page).status == .good)
-        #expect(world.server.units[0].thresholds.available == 0x10203)
-        #expect(world.server.units[0].thresholds.used == 9 && world.server.units[0].thresholds.onlyOneNexus)
+        page[16] = 0x80
+        #expect(world.command([0x15, 0x10, 0, 0, 36, 0], out: [0, 0, 0, 0] + page).code == 0x2600)
         world.expectIdle()
     }
 

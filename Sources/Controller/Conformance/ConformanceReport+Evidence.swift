@@ -28,6 +28,11 @@ extension ConformanceReport {
         ("logSenseChecksItsFields", "4D"), ("softwareWriteProtectAndDescriptorSenseTakeEffect", "55"),
         ("theWellKnownLogicalUnitReportsTheOthers", "A0"),
         ("identifyingInformationIsKeptInTheStateBlock", "A3/05 A4/06"),
+        ("oneNexusAtATime", "16 17 56 57"),
+        ("everyStepIsAsTheStandardHasIt", "5E/00 5E/01 5F/00 5F/01 5F/02 5F/03 5F/04 5F/06 5F/07"),
+        ("capabilitiesAreWhatIsThere", "5E/02"), ("aLongFullStatusIsOfOneState", "5E/03"),
+        ("preemptAndAbortEndsWhatWaitsForItsHost", "5F/05"),
+        ("whoPreventsRemovalHoldsTheMediumUntil", "1E"), ("theOtherGroupIsAsTheConfigurationSays", "A4/0A"),
         ("aMovedHomeIsReportedAndAnnounced", "A3/0A"), ("supportedOperationCodesComeFromTheTable", "A3/0C"),
         ("theClockGoesOnFromWhatWasSet", "A3/0F A4/0F"),
     ]
@@ -43,7 +48,7 @@ extension ConformanceReport {
     private static let modePageTests: [(test: String, codes: String)] = [
         ("aUnitHasThePagesOfItsKind", "01 0A/01 1A"), ("parameterDataEqualTheirFixtures", "02 07 18 19"),
         ("savedValuesOutliveAResetAndCurrentOnesDoNot", "08"),
-        ("controlParametersAndThresholdsComeFromTheirPages", "0A 1C/02"),
+        ("whatAUnitDoesNotDoCannotBeSet", "0A 1C/02"),
         ("aTestFailureIsReportedTheWayThatMRIESays", "1C"), ("modeSenseReportsPagesUnderEachPageControl", "3F 3F/FF"),
     ]
 

@@ -40,9 +40,7 @@ struct LogicalUnit {
     var savedMode = ModeImage()
     /// … and what follows from it, for every command.
     var flags = ModeFlags.standard
-    var control = ControlParameters()
     var exceptions = ExceptionControl()
-    var thresholds = ProvisioningThresholds()
     /// What its pages depend on.
     var traits: UnitTraits = []
 
@@ -106,9 +104,7 @@ struct LogicalUnit {
         savedMode = block.savedMode
         mode = block.currentMode
         flags = ModeFlags(mode)
-        control = ControlParameters(mode)
         exceptions = ExceptionControl(mode)
-        thresholds = ProvisioningThresholds(mode)
     }
 }
 
