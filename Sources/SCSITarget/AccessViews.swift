@@ -3,7 +3,7 @@ import Primitives
 /// What initiators see of the units: which LUN of theirs names which unit, by the access that came with their nexus.
 /// Made once; a look is one look into a table.
 struct AccessViews: ~Copyable {
-    private var ordinals: KeyIndex
+    private let ordinals: KeyIndex
     private let unitCount: Int
     /// By view, then by unit ordinal.
     private let visible: [Bool]
@@ -12,24 +12,28 @@ struct AccessViews: ~Copyable {
     /// LUNs by view, ascending.
     private let luns: [[UInt16]]
 
-    init(_ configuration: DeviceServerConfiguration) {
-        unitCount = configuration.units.count
-        let all = configuration.units.map { DeviceServerView.Mapping(lun: $0.lun, unit: $0.index) }
-        let maps = configuration.views.map { $0.mappings ?? all }
-        ordinals = KeyIndex(entries: maps.map(\.count).reduce(0, +))
-        var visible = Array(repeating: false, count: maps.count * configuration.units.count)
+    /// - Parameters:
+    ///   - all: LUN and index of each unit, by ordinal.
+    init(units all: [DeviceServerView.Mapping], views: [DeviceServerView]) {
+        let maps = views.map { $0.mappings ?? all }
+        // Everything is made beside `self`, and moved there at the end: the optimizer of Swift 6.3 destroys what is not
+        // there yet of a noncopyable value whose parts are changed while it is half made.
+        var index = KeyIndex(entries: maps.map(\.count).reduce(0, +))
+        var seen = Array(repeating: false, count: maps.count * all.count)
         for (view, map) in maps.enumerated() {
             for mapping in map {
-                guard let ordinal = configuration.units.firstIndex(where: { $0.index == mapping.unit }) else {
+                guard let ordinal = all.firstIndex(where: { $0.unit == mapping.unit }) else {
                     preconditionFailure("a view of a unit that is not there")
                 }
-                precondition(ordinals[Self.key(view, mapping.lun)] == nil, "two units with one LUN")
-                ordinals.set(Self.key(view, mapping.lun), UInt32(ordinal))
-                visible[view * configuration.units.count + ordinal] = true
+                precondition(index[Self.key(view, mapping.lun)] == nil, "two units with one LUN")
+                index.set(Self.key(view, mapping.lun), UInt32(ordinal))
+                seen[view * all.count + ordinal] = true
             }
         }
-        self.visible = visible
-        readOnly = configuration.views.map(\.readOnly)
+        unitCount = all.count
+        ordinals = index
+        visible = seen
+        readOnly = views.map(\.readOnly)
         luns = maps.map { $0.map(\.lun).sorted() }
     }
 

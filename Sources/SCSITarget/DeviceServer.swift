@@ -90,7 +90,9 @@ package struct DeviceServer: ~Copyable {
         management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)
         nexusViews = Table(capacity: configuration.maxNexuses, initial: 0)
-        views = AccessViews(configuration)
+        views = AccessViews(
+            units: configuration.units.map { DeviceServerView.Mapping(lun: $0.lun, unit: $0.index) },
+            views: configuration.views)
         attentions = UnitAttentions(nexuses: configuration.maxNexuses, units: unitCount)
         buffers = NexusBuffers(nexuses: configuration.maxNexuses)
         groups = GroupStatistics(units: unitCount)
