@@ -117,7 +117,8 @@ extension MemoryEngine {
             // Said again after a reconnect, when it is long the home and has gone on.
             if condition.paired && isHome(unit) { return }
             if let content { installState(unit, content) }
-            return becomeHome(unit)
+            if !isHome(unit) { becomeHome(unit) }
+            return
         }
         guard let slot = pointers.find(key), isHome(unit) else { return }
         guard message.argument2 == pointers[slot].grant else {

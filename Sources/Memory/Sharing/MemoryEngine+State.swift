@@ -146,7 +146,10 @@ extension MemoryEngine {
             !pool[state.pointee.content].pointee.isDirty
         else { return }
         frames.pointer(state.pointee.content).copyMemory(from: data, byteCount: PageSize.bytes)
+        let wasHome = isHome(unit)
         setHome(unit, StateBlock(frames.pointer(state.pointee.content)).home)
+        // The content may come with a pointer that was granted behind the move, before the word of the move itself.
+        if condition.paired && !wasHome && isHome(unit) { becomeHome(unit) }
     }
 
     // MARK: committing and moving home
