@@ -246,6 +246,7 @@ extension MemoryEngine {
             state.pointee.isMoving = false
             if condition.paired {
                 voidPointers(of: unit)
+                forgetStateHolders(unit)
                 state.pointee.isHandingOver = true
                 sendHandover(unit)
             }
@@ -271,15 +272,21 @@ extension MemoryEngine {
         sendWithState(message, unit)
     }
 
+    /// The home moves: who held the state block, or asked for it, did so of another home. On either side, what is wanted
+    /// is asked for anew.
+    private mutating func forgetStateHolders(_ unit: UnitIndex) {
+        guard let slot = pointers.find(PageKey.state(unit)) else { return }
+        wakeWaiters(ofPointer: slot)
+        let onAttention = pointers[slot].isOnAttention
+        pointers[slot] = PointerRecord()
+        pointers[slot].key = PageKey.state(unit)
+        pointers[slot].isOnAttention = onAttention
+    }
+
     /// The old home has handed the unit over: what was asked of it is void.
     mutating func becomeHome(_ unit: UnitIndex) {
         voidPointers(of: unit)
-        if let slot = pointers.find(PageKey.state(unit)) {
-            let onAttention = pointers[slot].isOnAttention
-            pointers[slot] = PointerRecord()
-            pointers[slot].key = PageKey.state(unit)
-            pointers[slot].isOnAttention = onAttention
-        }
+        forgetStateHolders(unit)
         evaluateState(unit)
         evaluatePointers()
     }
