@@ -28,7 +28,7 @@ extension Acceptance {
             for answer in answers.joined() { #expect(answer.status == 0, "\(answer.output)") }
             #expect(answers[0][0].output == answers[1][0].output, "the serial number differs")
             let names = answers.map { Self.naming($0[1].output) }
-            #expect(names[0].count == 2, "the NAA and the T10 vendor designator of the unit: \(answers[0][1].output)")
+            #expect(names[0].count == 5, "the designators of the unit: \(answers[0][1].output)")
             #expect(names[0] == names[1], "the names of the unit differ")
         }
 

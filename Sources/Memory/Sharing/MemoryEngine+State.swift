@@ -272,8 +272,8 @@ extension MemoryEngine {
         sendWithState(message, unit)
     }
 
-    /// The home moves: who held the state block, or asked for it, did so of another home. On either side, what is wanted
-    /// is asked for anew.
+    /// The home moves: who held the state block, or asked for it, did so of another home. On either side, what is
+    /// wanted is asked for anew.
     private mutating func forgetStateHolders(_ unit: UnitIndex) {
         guard let slot = pointers.find(PageKey.state(unit)) else { return }
         wakeWaiters(ofPointer: slot)
