@@ -15,6 +15,19 @@ extension MemoryEngine {
         return false
     }
 
+    /// Whether a page is in an extent that is being discarded.
+    func isBeingDiscarded(_ unit: UnitIndex, _ page: UInt64) -> Bool {
+        for place in 0..<discards.count {
+            let op = operations + Int(discards[place])
+            if op.pointee.unit == unit, page >= op.pointee.firstPage,
+                page < op.pointee.firstPage + UInt64(op.pointee.pageCount)
+            {
+                return true
+            }
+        }
+        return false
+    }
+
     private func overlaps(_ a: Int, _ b: Int) -> Bool {
         let (a, b) = (operations + a, operations + b)
         return a.pointee.unit == b.pointee.unit

@@ -40,6 +40,8 @@ extension MemoryEngine {
 
     /// Nothing of the page is present or under way, or a part of it is not valid and nobody writes it.
     private func isMissing(_ unit: UnitIndex, _ page: UInt64) -> Bool {
+        // Read-ahead reaches beyond the extent of its operation, which alone waits for discards.
+        if !discards.isEmpty && isBeingDiscarded(unit, page) { return false }
         guard let slot = pages.find(PageKey.data(unit, page)) else { return true }
         if pages[slot].isStaging || pages[slot].writer != .max { return false }
         let current = pages[slot].current
