@@ -164,8 +164,9 @@ extension DeviceServer {
     private mutating func pagesPrepared(_ slot: Int, _ run: PageRun) {
         switch commands[Int(tasks[slot].row)].handler {
         case .medium(.compareAndWrite): receiveCompareData(slot, run)
-        case .medium(.writeSame): fillPages(slot, run)
-        case .dataOut(.unmap): zeroPages(slot, run)
+        case .medium(.writeSame): fillPages(slot, run, with: frames.pointer(Frames.parameter(slot)))
+        // Their block shares its page with others: the page is not discarded.
+        case .dataOut(.unmap): fillPages(slot, run, with: nil)
         case .medium, .dataIn, .dataOut, .plain: receivePages(slot, run)
         }
     }

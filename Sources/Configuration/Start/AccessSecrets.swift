@@ -27,19 +27,11 @@ extension StartChecks {
     private static func secret(
         _ path: String, _ key: String, _ configuration: Configuration
     ) throws(StartError) -> [UInt8]? {
-        var information = stat()
-        guard stat(path, &information) == 0 else {
-            let code = errno
-            if code == ENOENT, StateFolder(configuration.stateFolder).name(of: path) != nil { return nil }
-            throw StartError(
-                .noInput, "\(key): secret file \(path): \(reason(code)); make it, mode 0600, with the secret in it")
-        }
-        guard information.st_mode & S_IFMT == S_IFREG else {
-            throw StartError(.noInput, "\(key): secret file \(path) is no file")
-        }
-        guard information.st_mode & 0o077 == 0 else {
-            throw StartError(.configuration, "\(key): secret file \(path) can be read by others; run chmod 600 on it")
-        }
+        let size = try StartChecks.secretSize(
+            path, named: "\(key): secret file \(path)",
+            isOurs: StateFolder(configuration.stateFolder).name(of: path) != nil,
+            advice: "make it, mode 0600, with the secret in it")
+        guard size != nil else { return nil }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw StartError(.noInput, "\(key): secret file \(path) cannot be read")
         }

@@ -43,23 +43,31 @@ package enum StartChecks {
     /// A secret that is there already is nobody else's to read, and long enough.
     package static func secret(_ configuration: Configuration) throws(StartError) {
         let path = configuration.description.pair.secretFile
+        let size = try secretSize(
+            path, named: "secret file \(path)", isOurs: path == configuration.stateFolder + "/secret",
+            advice: "make it with 64 hexadecimal digits, mode 0600")
+        guard let size else { return }
+        guard size >= 32 else {
+            throw StartError(.noInput, "secret file \(path) has \(size) bytes; it needs 32 or more")
+        }
+    }
+
+    /// Bytes of a secret file that nobody else can read; nil when there is none and it is ours to make. `name` is what
+    /// errors call it, and `advice` what to do when it cannot be found.
+    static func secretSize(
+        _ path: String, named name: String, isOurs: Bool, advice: String
+    ) throws(StartError) -> Int? {
         var information = stat()
         guard stat(path, &information) == 0 else {
             let code = errno
-            let isOurs = path == configuration.stateFolder + "/secret"
-            if code == ENOENT, isOurs { return }
-            throw StartError(
-                .noInput, "secret file \(path): \(reason(code)); make it with 64 hexadecimal digits, mode 0600")
+            if code == ENOENT, isOurs { return nil }
+            throw StartError(.noInput, "\(name): \(reason(code)); \(advice)")
         }
-        guard information.st_mode & S_IFMT == S_IFREG else {
-            throw StartError(.noInput, "secret file \(path) is no file")
-        }
+        guard information.st_mode & S_IFMT == S_IFREG else { throw StartError(.noInput, "\(name) is no file") }
         guard information.st_mode & 0o077 == 0 else {
-            throw StartError(.configuration, "secret file \(path) can be read by others; run chmod 600 on it")
+            throw StartError(.configuration, "\(name) can be read by others; run chmod 600 on it")
         }
-        guard information.st_size >= 32 else {
-            throw StartError(.noInput, "secret file \(path) has \(information.st_size) bytes; it needs 32 or more")
-        }
+        return Int(information.st_size)
     }
 
     /// Nobody listens on the addresses that the controllers and the management will listen on.

@@ -7,17 +7,26 @@ import SCSIFormats
 // on a page boundary and touch at most `PageSize.operationPages` pages, one after the other.
 
 extension DeviceServer {
+    /// The range that the CDB names, in logical blocks; nil, and the command has failed with LOGICAL BLOCK ADDRESS OUT
+    /// OF RANGE, when it is not all on the unit.
+    @inline(__always) mutating func namedRange(_ slot: Int) -> (address: UInt64, count: UInt32)? {
+        let task = tasks.pointer(slot)
+        let blocks = units.pointer(Int(task.pointee.unit)).pointee.blocks
+        let (address, count) = commands[Int(task.pointee.row)].range(task.pointee.cdb)
+        guard address < blocks, UInt64(count) <= blocks - address else {
+            fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
+            return nil
+        }
+        return (address, count)
+    }
+
     /// Reads the range from the CDB into the task (`sector`, `span` in bytes), or fails the command: LOGICAL BLOCK
     /// ADDRESS OUT OF RANGE, or INVALID FIELD IN CDB for more than the maximum transfer length (SBC-3 §6.6.4).
     mutating func takeRange(_ slot: Int) -> Bool {
         let task = tasks.pointer(slot)
         let unit = units.pointer(Int(task.pointee.unit))
         let row = Int(task.pointee.row)
-        let (address, count) = commands[row].range(task.pointee.cdb)
-        guard address < unit.pointee.blocks, UInt64(count) <= unit.pointee.blocks - address else {
-            fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
-            return false
-        }
+        guard let (address, count) = namedRange(slot) else { return false }
         let bytes = UInt64(count) << (9 &+ unit.pointee.blockShift)
         guard bytes <= UInt64(DeviceServerLimits.transferBytes) else {
             fail(slot, .invalidField(inCDB: commands[row].transferLengthByte))
@@ -119,11 +128,7 @@ extension DeviceServer {
     /// up to it and ends with GOOD. IMMED allows an earlier answer; none is given.
     mutating func startPreFetch(_ slot: Int) {
         let unit = Int(tasks[slot].unit)
-        let (address, count) = commands[Int(tasks[slot].row)].range(tasks[slot].cdb)
-        guard address < units[unit].blocks, UInt64(count) <= units[unit].blocks - address else {
-            fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
-            return
-        }
+        guard let (address, count) = namedRange(slot) else { return }
         let wanted = count == 0 ? units[unit].blocks - address : UInt64(count)
         let most = UInt64(DeviceServerLimits.transferBytes) / UInt64(units[unit].blockBytes)
         tasks[slot].sector = address << units[unit].blockShift

@@ -90,19 +90,6 @@ extension DeviceServer {
         blocks.append(.discard(tasks[slot].token, index, tasks[slot].chunk))
     }
 
-    /// Fresh pages for blocks that are unmapped but share their page with others.
-    mutating func zeroPages(_ slot: Int, _ run: PageRun) {
-        let count = Int(tasks[slot].chunk.count) * 512
-        var position = 0
-        while position < count {
-            let piece = run.piece(at: position, frames: frames, lists: lists)
-            let length = min(piece.count, count - position)
-            piece.base.initializeMemory(as: UInt8.self, repeating: 0, count: length)
-            position += length
-        }
-        commit(slot)
-    }
-
     // MARK: GET LBA STATUS
 
     mutating func startLBAStatus(_ slot: Int) {

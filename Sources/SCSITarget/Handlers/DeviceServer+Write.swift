@@ -134,11 +134,7 @@ extension DeviceServer {
     /// SYNCHRONIZE CACHE (SBC-3 §5.26). IMMED asks for an earlier answer; GOOD always means that all is on the device.
     mutating func startSynchronize(_ slot: Int) {
         let unit = Int(tasks[slot].unit)
-        let (address, count) = commands[Int(tasks[slot].row)].range(tasks[slot].cdb)
-        guard address < units[unit].blocks, UInt64(count) <= units[unit].blocks - address else {
-            fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
-            return
-        }
+        guard let (address, count) = namedRange(slot) else { return }
         // A range too long for an extent is synchronized to the unit's end.
         let sectors = UInt64(count) << units[unit].blockShift
         let extent = BlockExtent(

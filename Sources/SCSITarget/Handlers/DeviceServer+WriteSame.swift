@@ -23,11 +23,7 @@ extension DeviceServer {
             fail(slot, .invalidField(inCDB: 1, bit: 3))
             return
         }
-        let (address, count) = commands[row].range(tasks[slot].cdb)
-        guard address < units[unit].blocks, UInt64(count) <= units[unit].blocks - address else {
-            fail(slot, SenseData(.illegalRequest, .logicalBlockAddressOutOfRange))
-            return
-        }
+        guard let (address, count) = namedRange(slot) else { return }
         // No blocks means all from the address on.
         let blocks = count == 0 ? units[unit].blocks - address : UInt64(count)
         guard blocks <= writeSameBlocks(unit) else {
@@ -85,20 +81,23 @@ extension DeviceServer {
         blocks.append(.prepareWrite(tasks[slot].token, index, tasks[slot].chunk, scratch: false))
     }
 
-    /// Fresh pages for a chunk: they are filled here, since there is one block for all of them.
-    mutating func fillPages(_ slot: Int, _ run: PageRun) {
+    /// Fresh pages for a chunk of WRITE SAME or UNMAP: they are filled here, with the one block that is for all of
+    /// them, or with zeros.
+    mutating func fillPages(_ slot: Int, _ run: PageRun, with pattern: UnsafeRawPointer?) {
         let block = Int(units[Int(tasks[slot].unit)].blockBytes)
-        let pattern = UnsafeRawPointer(frames.pointer(Frames.parameter(slot)))
         let count = Int(tasks[slot].chunk.count) * 512
         var position = 0
         while position < count {
             let piece = run.piece(at: position, frames: frames, lists: lists)
             let within = position % block
             let length = min(piece.count, block - within, count - position)
-            piece.base.copyMemory(from: pattern + within, byteCount: length)
+            if let pattern {
+                piece.base.copyMemory(from: pattern + within, byteCount: length)
+            } else {
+                piece.base.initializeMemory(as: UInt8.self, repeating: 0, count: length)
+            }
             position += length
         }
-        tasks[slot].received = run
         commit(slot)
     }
 }
