@@ -8,7 +8,7 @@ import Primitives
 // belong to the user until `release`, or until `commitWrite` is answered by `completed`. A `release` that comes before
 // the answer is itself answered: `completed(token, .aborted)` when the operation ended without effect, or
 // `completed(token, nil)` when a commit could not be called back any more. A `release` after `pagesReady` takes effect
-// at once and is not answered.
+// at once and is not answered. Nor is one that was on its way when the operation's last answer came: it finds nothing.
 
 /// A token of one operation: the command slot of SAM's `CommandHandle`.
 @usableFromInline

@@ -99,7 +99,7 @@ package struct StateBlock {
     /// Adds an event under the write pointer and returns its number.
     @discardableResult
     package func append(_ event: Event) -> UInt64 {
-        let number = eventNumber + 1
+        let number = eventNumber &+ 1
         let at = Self.ringOffset + Int(number % UInt64(Self.ringCount)) * 16
         base.put(byte: event.code, at)
         base.put(byte: event.qualifier, at + 1)
