@@ -13,7 +13,7 @@ help:
 	@echo "make bench    the benchmarks, side by side with tgt"
 	@echo "make planted  the simulator against bugs planted on purpose (SEEDS)"
 	@echo "make fuzz     every reader of bytes from outside, with libFuzzer (SECONDS_EACH, JOBS, TARGETS)"
-	@echo "make soak     the simulator, until Ctrl-C (SEED, ROUNDS)"
+	@echo "make soak     the simulator and the fuzz targets, until Ctrl-C (SEED, ROUNDS)"
 	@echo "make install  the command, completions, man pages (PREFIX, DESTDIR)"
 	@echo "make format   the source in its style"
 	@echo "make docs     the documentation of every module"

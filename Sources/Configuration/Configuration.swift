@@ -84,7 +84,7 @@ package struct Configuration: Sendable {
         var assembly = Assembly(document.root, diagnostics, surroundings, stateOption: state, isPrivate: isPrivate)
         let configuration = assembly.build()
         guard diagnostics.all.isEmpty, let configuration else {
-            throw ConfigurationError(file: file, diagnostics: diagnostics.inOrder)
+            throw ConfigurationError(file: file, diagnostics: diagnostics.inOrder.map { $0.inside(text) })
         }
         return configuration
     }

@@ -11,6 +11,19 @@ package struct Diagnostic: Hashable, Sendable, Comparable {
         self.message = message
     }
 
+    /// The same, but in the text: libyaml puts the end of an unfinished text, and what is left out there, into lines
+    /// behind it.
+    func inside(_ text: String) -> Diagnostic {
+        let lines = text.unicodeScalars.split(omittingEmptySubsequences: false) { scalar in
+            switch scalar {
+            case "\n", "\r", "\u{85}", "\u{2028}", "\u{2029}": true
+            default: false
+            }
+        }
+        if line <= lines.count { return self }
+        return Diagnostic(line: lines.count, column: (lines.last?.count ?? 0) + 1, message: message)
+    }
+
     /// In the order of the file.
     package static func < (a: Diagnostic, b: Diagnostic) -> Bool {
         (a.line, a.column, a.message) < (b.line, b.column, b.message)

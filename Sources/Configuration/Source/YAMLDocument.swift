@@ -22,7 +22,8 @@ struct YAMLDocument {
     /// Reads the text, or throws why it is no usable YAML.
     init(_ text: String, file: String) throws(ConfigurationError) {
         func refusal(_ line: Int, _ column: Int, _ message: String) -> ConfigurationError {
-            ConfigurationError(file: file, diagnostics: [Diagnostic(line: line, column: column, message: message)])
+            let found = Diagnostic(line: line, column: column, message: message)
+            return ConfigurationError(file: file, diagnostics: [found.inside(text)])
         }
         guard text.utf8.count <= Self.bytesLimit else {
             throw refusal(1, 1, "the file has \(text.utf8.count) bytes; a configuration has at most \(Self.bytesLimit)")
@@ -104,8 +105,7 @@ private struct YAMLFailure: Error {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             let during = context.map { " (\($0.text))" } ?? ""
-            let place = Self.place(of: mark, in: text)
-            self.init(place.line, place.column, "not YAML: \(problem)\(during); \(Self.advice(problem))")
+            self.init(mark.line, mark.column, "not YAML: \(problem)\(during); \(Self.advice(problem))")
         case .reader(let problem, let offset, _, _):
             let place = Self.place(of: offset, in: text)
             self.init(place.line, place.column, "not YAML: \(problem); the file must be UTF-8 text")
@@ -122,17 +122,6 @@ private struct YAMLFailure: Error {
     private static func advice(_ problem: String) -> String {
         if problem.contains("tab") || problem.contains("cannot start any token") { return "indent with spaces" }
         return "check the indentation, and that every { [ and quote is closed"
-    }
-
-    /// A mark, but in the text: libyaml puts the end of an unfinished text into lines behind it.
-    private static func place(of mark: Mark, in text: String) -> (line: Int, column: Int) {
-        let lines = text.unicodeScalars.split(omittingEmptySubsequences: false) { scalar in
-            switch scalar {
-            case "\n", "\r", "\u{85}", "\u{2028}", "\u{2029}": true
-            default: false
-            }
-        }
-        return mark.line <= lines.count ? (mark.line, mark.column) : (lines.count, (lines.last?.count ?? 0) + 1)
     }
 
     private static func place(of offset: Int?, in text: String) -> (line: Int, column: Int) {

@@ -83,7 +83,8 @@ final class SessionTarget {
         pdu.cid = UInt16(stream)
         pdu.initiatorTaskTag = 1
         // To join a session, MC/S: the TSIH that another stream was given.
-        if who & 4 == 4 { pdu.tsih = bench.wires.values.map(\.answers.tsih).max() ?? 0 }
+        let joined = who & 4 == 4 ? bench.wires.values.map(\.answers).max { $0.tsih < $1.tsih } : nil
+        pdu.tsih = joined?.tsih ?? 0
         let first: UInt32 = who & 8 == 8 ? 0xFFFF_FFF0 : 1
         pdu.cmdSN = first
         cmdSN[stream] = first
@@ -91,6 +92,11 @@ final class SessionTarget {
         bench.settle()
         guard bench.wires[stream]?.answers.isLoggedIn == true else { return }
         bench.wires[stream]?.answers.agreement.maxRecv = names.contains("MaxRecvDataSegmentLength") ? 512 : 8192
+        // What is agreed for a session, its first connection agreed.
+        if let joined, pdu.tsih != 0 {
+            bench.wires[stream]?.answers.agreement.maxBurst = joined.agreement.maxBurst
+            bench.wires[stream]?.answers.agreement.errorRecovery = joined.agreement.errorRecovery
+        }
         if who & 0xF0 == 0 {
             for unit in 0..<UInt64(DeviceBench.units) { sendCommand(lun: unit << 48) { _ in } }
             bench.settle()

@@ -23,7 +23,7 @@ enum ConfigurationTarget {
             oracle.expect(!error.diagnostics.isEmpty, "refused without a word")
             for complaint in error.diagnostics {
                 oracle.expect(
-                    complaint.line >= 1 && complaint.column >= 1 && complaint.line <= lines + 1,
+                    complaint.line >= 1 && complaint.column >= 1 && complaint.line <= lines,
                     "line \(complaint.line), column \(complaint.column) of \(lines) lines")
                 oracle.expect(!complaint.message.isEmpty, "a complaint without words")
             }
