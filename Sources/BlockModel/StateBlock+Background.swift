@@ -3,6 +3,7 @@ import Primitives
 /// A format or sanitize operation of a unit (SBC-4 §4.33, §4.11), as its state block keeps it: both controllers answer
 /// by it while it goes on, and whoever carries it on after a takeover or a power loss finds it here.
 package struct BackgroundOperation: Equatable, Sendable {
+    /// Which command began it.
     package enum Kind: UInt8, Sendable {
         case format = 1
         /// SANITIZE with OVERWRITE.
@@ -10,6 +11,7 @@ package struct BackgroundOperation: Equatable, Sendable {
         /// SANITIZE with BLOCK ERASE.
         case blockErase = 3
     }
+    /// What holds for it.
     package struct Flags: OptionSet, Sendable {
         package var rawValue: UInt8
         package init(rawValue: UInt8) { self.rawValue = rawValue }

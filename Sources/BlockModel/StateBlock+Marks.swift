@@ -67,6 +67,7 @@ extension StateBlock {
         let from = max(block, group * 8)
         let to = min(overflow ? .max : end, group * 8 + 8)
         guard from < to else { return 0 }
-        return UInt8(truncatingIfNeeded: (UInt16(1) << UInt16(to - group * 8)) - (UInt16(1) << UInt16(from - group * 8)))
+        let below = (UInt16(1) << UInt16(from - group * 8)) - 1
+        return UInt8(truncatingIfNeeded: ((UInt16(1) << UInt16(to - group * 8)) - 1) & ~below)
     }
 }

@@ -12,7 +12,7 @@ extension DeviceServer {
     static var recordPeriod: Interval { .seconds(1) }
     /// The pause after a step that failed, and how many may fail in a row.
     static var faultPause: Interval { .seconds(1) }
-    static var faultLimit: Int { 5 }
+    static var faultLimit: Int { 30 }
 
     /// Whether this controller works at the unit's operation.
     private func isMine(_ unit: Int) -> Bool {
@@ -82,7 +82,8 @@ extension DeviceServer {
     /// A command's operation has begun: it waits for the end, or, with IMMED and a pattern, until that is safe.
     mutating func begun(_ slot: Int) {
         let unit = Int(tasks[slot].unit)
-        guard let operation = works[unit].operation, !(tasks[slot].final && !operation.flags.contains(.patterned)) else {
+        let isPatterned = works[unit].operation?.flags.contains(.patterned) ?? false
+        guard works[unit].operation != nil, !tasks[slot].final || isPatterned else {
             complete(slot, .good, total: tasks[slot].total)
             return
         }

@@ -165,7 +165,8 @@ extension DeviceServer {
         case .spaceExhausted: return fail(operationOf: unit)
         case .unreadable, .unwritable, .deviceGone: works[unit].faults += 1
         }
-        if works[unit].faults < Self.faultLimit { endStep(unit, pause: Self.faultPause) } else { fail(operationOf: unit) }
+        if works[unit].faults >= Self.faultLimit { return fail(operationOf: unit) }
+        endStep(unit, pause: Self.faultPause)
     }
 
     private mutating func fail(operationOf unit: Int) {

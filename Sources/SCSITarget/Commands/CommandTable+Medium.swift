@@ -1,7 +1,7 @@
 // Commands on the medium as a whole, and on blocks as they stand on it (SBC-3, SBC-4).
 extension CommandTable {
-    /// A day: what they take depends on the unit's size.
-    private static var long: UInt32 { 86_400 }
+    /// Two hours: what they take depends on the unit's size.
+    private static var long: UInt32 { 7_200 }
 
     static var mediumRows: [CommandRow] {
         [
