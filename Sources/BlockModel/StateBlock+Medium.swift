@@ -12,10 +12,11 @@ package struct MediumState: OptionSet, Sendable {
 
 //   1280  medium state      1281 access state set for a, 1282 for b: 0 none, else the state's value
 //   1283  whether SET TARGET PORT GROUPS made the states     1284 home that was asked for: 0 none, 1 a, 2 b
+//   1288  background operation: 24 bytes
 //   1312  nexuses of a that prevent the removal of the medium, 1314 of b
 extension StateBlock {
     package var medium: MediumState {
-        get { MediumState(rawValue: raw.byte(Self.deviceOffset)) }
+        get { MediumState(rawValue: raw.byte(Self.deviceOffset) & 3) }
         nonmutating set { base.put(byte: newValue.rawValue, Self.deviceOffset) }
     }
 

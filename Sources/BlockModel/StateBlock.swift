@@ -12,11 +12,12 @@ import Primitives
 ///    128  self-test results: 20 of 3 bytes, latest first
 ///    192  reservations beside registrations: 64 bytes
 ///    256  event ring: 64 events of 16 bytes
-///   1280  device: medium, background operations, provisioning: 64 bytes here and 64 from 1472
+///   1280  device: medium, background operation: 64 bytes
 ///   1344  length of the identifying information, 1345 origin of the timestamp, 1348 its offset in milliseconds
 ///   1356  start-stop cycles
 ///   1360  identifying information: 64 bytes          1424  error counters: 4 of 4 bytes
 ///   1442  activity of controller b: 30 bytes
+///   1472  blocks marked by WRITE LONG: 9 groups of 7 bytes
 ///   1536  registrations: 64 of 24 bytes
 ///   3072  iSCSI names of registered initiators: 1024 bytes
 package struct StateBlock {

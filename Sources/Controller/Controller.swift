@@ -60,11 +60,13 @@ package struct Controller: ~Copyable {
         let slots = ControllerLimits.commands
         parameters = .allocate(byteCount: slots * PageSize.bytes, alignment: PageSize.bytes)
         parameters.initializeMemory(as: UInt8.self, repeating: 0, count: slots * PageSize.bytes)
-        pageLists = .allocate(capacity: slots * PageSize.operationPages)
-        pageLists.initialize(repeating: .none, count: slots * PageSize.operationPages)
+        // Format and sanitize operations have tokens, and so page lists, behind the commands'.
+        let tokens = slots + DeviceServerLimits.workers
+        pageLists = .allocate(capacity: tokens * PageSize.operationPages)
+        pageLists.initialize(repeating: .none, count: tokens * PageSize.operationPages)
         let frames = Frames(
             base: region + layout.frameOffset, count: layout.frames, parameters: parameters, parameterCount: slots)
-        let lists = PageLists(base: pageLists, count: slots)
+        let lists = PageLists(base: pageLists, count: tokens)
 
         isForeignRegion = start.memoryIsFresh || start.memoryIsLost
         superblock = description.superblock(id, layout, start, in: region)

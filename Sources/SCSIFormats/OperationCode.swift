@@ -3,6 +3,7 @@
 package enum OperationCode: UInt8, Sendable, CaseIterable {
     case testUnitReady = 0x00
     case requestSense = 0x03
+    case formatUnit = 0x04
     case read6 = 0x08
     case write6 = 0x0A
     case inquiry = 0x12
@@ -24,8 +25,11 @@ package enum OperationCode: UInt8, Sendable, CaseIterable {
     case readDefectData10 = 0x37
     case writeBuffer = 0x3B
     case readBuffer = 0x3C
+    case readLong10 = 0x3E
+    case writeLong10 = 0x3F
     case writeSame10 = 0x41
     case unmap = 0x42
+    case sanitize = 0x48
     case logSelect = 0x4C
     case logSense = 0x4D
     case modeSelect10 = 0x55
@@ -45,6 +49,7 @@ package enum OperationCode: UInt8, Sendable, CaseIterable {
     case writeSame16 = 0x93
     case writeAtomic16 = 0x9C
     case serviceActionIn16 = 0x9E
+    case serviceActionOut16 = 0x9F
     case reportLUNs = 0xA0
     case maintenanceIn = 0xA3
     case maintenanceOut = 0xA4

@@ -107,6 +107,10 @@ extension DeviceServer {
             if fate == .lost { endWithoutCompletion(slot) }
         case .receiving: endWithoutCompletion(slot)
         case .changingState: if withdrawChange(slot) { endWithoutCompletion(slot) }
+        case .working:
+            // What it began goes on (SBC-4 §4.11.1).
+            works[Int(tasks[slot].unit)].waiters -= 1
+            endWithoutCompletion(slot)
         case .releasing: break
         }
     }
@@ -155,7 +159,7 @@ extension DeviceServer {
             // The answer crossed the release, which then needs no answer of its own.
             endWithoutCompletion(slot)
         case .free, .waiting, .committing, .synchronizing, .discarding, .querying, .sending, .sendingParameters,
-            .receiving, .changingState:
+            .receiving, .changingState, .working:
             break
         }
     }
@@ -181,7 +185,7 @@ extension DeviceServer {
                 total: tasks[slot].total)
         case .releasing: endWithoutCompletion(slot)
         case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .querying, .sending,
-            .sendingParameters, .receiving, .changingState:
+            .sendingParameters, .receiving, .changingState, .working:
             break
         }
     }
@@ -201,7 +205,7 @@ extension DeviceServer {
             if let fault { fail(slot, fault, total: tasks[slot].total) } else { chunkWritten(slot) }
         case .querying: if let fault { fail(slot, fault) } else { sendLBAStatus(slot) }
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .sending, .sendingParameters, .receiving, .changingState: break
+        case .free, .waiting, .sending, .sendingParameters, .receiving, .changingState, .working: break
         }
     }
 }

@@ -177,6 +177,7 @@ extension DeviceServer {
     }
 
     private mutating func goOn(_ slot: Int) {
+        if units.pointer(Int(tasks[slot].unit)).pointee.medium.rawValue != 0, isOvertaken(slot) { return }
         switch tasks[slot].resume {
         case .start: break
         case .nextRead: readNext(slot)

@@ -59,7 +59,8 @@ extension DeviceServer {
         let unit = units.pointer(unit)
         // SPC-3 and SBC-2 know no referrals.
         if unit.pointee.traits.contains(.legacy), commands[row].handler == .dataIn(.reportReferrals) { return false }
-        if traits.isDisjoint(with: [.atomic, .thin, .removable]) { return true }
+        if traits.isDisjoint(with: [.atomic, .thin, .removable, .recent]) { return true }
+        if traits.contains(.recent) { return !unit.pointee.traits.contains(.legacy) }
         if traits.contains(.atomic) { return unit.pointee.profile.atomicBytes > 0 }
         return traits.contains(.thin) ? unit.pointee.profile.thin : unit.pointee.profile.removable
     }
@@ -102,19 +103,25 @@ extension DeviceServer {
         case .medium(.read): startRead(slot)
         case .medium(.write), .medium(.writeAndVerify): startWrite(slot)
         case .medium(.verify): startVerify(slot)
-        case .medium(.orWrite): startWrite(slot)
+        case .medium(.orWrite): startOrWrite(slot)
         case .medium(.writeAtomic): startAtomicWrite(slot)
         case .medium(.compareAndWrite): startCompareAndWrite(slot)
         case .medium(.writeSame): startWriteSame(slot)
         case .medium(.preFetch): startPreFetch(slot)
         case .medium(.synchronizeCache): startSynchronize(slot)
+        case .medium(.readLong): startReadLong(slot)
+        case .medium(.writeLong): startWriteLong(slot)
         case .dataIn(.lbaStatus): startLBAStatus(slot)
         case .dataIn: sendParameters(slot)
+        case .dataOut(.formatUnit): startFormat(slot)
+        case .dataOut(.overwrite): startOverwrite(slot)
         case .dataOut: startList(slot)
         case .plain(.testUnitReady): complete(slot, .good, total: 0)
         case .plain(.startStopUnit): startStop(slot)
         case .plain(.requestSense): requestSense(slot)
-        case .plain(.reserve), .plain(.release), .plain(.preventAllowMediumRemoval): changeState(slot)
+        case .plain(.blockErase): startBlockErase(slot)
+        case .plain(.reserve), .plain(.release), .plain(.preventAllowMediumRemoval), .plain(.exitFailureMode):
+            changeState(slot)
         }
     }
 

@@ -32,6 +32,9 @@ package struct DeviceServer: ~Copyable {
     var tasks: Table<CommandTask>
     /// One a unit, and one more for commands to LUNs that are not there.
     var units: Table<LogicalUnit>
+    /// What this controller does of format and sanitize operations, by unit; and the unit of each worker, -1 for none.
+    var works: Table<BackgroundWork>
+    var workers: Table<Int32>
     var changes: Table<StateChange>
     var management: Table<TaskManagement>
     /// Target of each nexus; -1 where there is none.
@@ -47,6 +50,8 @@ package struct DeviceServer: ~Copyable {
     var standings: Standings
     /// A draft as it was before a command that may turn out to be refused: a page.
     let draftCopy: UnsafeMutableRawPointer
+    /// A page a unit: the pattern of its format or sanitize operation.
+    let patterns: UnsafeMutableRawPointer
     /// Ordinal by unit index.
     var unitOrdinals: KeyIndex
 
@@ -59,16 +64,20 @@ package struct DeviceServer: ~Copyable {
     var now = Instant.zero
     /// No later than the first end of a waiting command's patience.
     var deadline = Instant.never
+    /// No later than the next step of a format or sanitize operation.
+    var workDeadline = Instant.never
     /// Arrivals so far.
     var sequence: UInt64 = 0
     private let pinned = Pinned()
 
     /// - Parameters:
     ///   - frames: where page frames and parameter pages are.
-    ///   - lists: the page lists of the command slots, at least `maxCommands`.
+    ///   - lists: the page lists of the command slots, at least `maxCommands`, and of as many more as `workers`.
     package init(configuration: DeviceServerConfiguration, frames: Frames, lists: PageLists) {
         precondition(configuration.maxCommands <= frames.parameterCount, "a command slot has no parameter page")
-        precondition(configuration.maxCommands <= 1 << 16 && configuration.maxNexuses <= 1 << 16)
+        let slots = configuration.maxCommands + configuration.workers
+        precondition(slots <= 1 << 16 && configuration.maxNexuses <= 1 << 16)
+        precondition(slots <= lists.count, "a command slot or a worker has no page list")
         let unitCount = configuration.units.count
         controller = configuration.controller
         controllers = configuration.controllers
@@ -82,10 +91,12 @@ package struct DeviceServer: ~Copyable {
         commands = CommandTable(controllers: configuration.controllers)
         tasks = Table(capacity: configuration.maxCommands, initial: CommandTask())
         units = Table(capacity: unitCount + 1, initial: LogicalUnit())
-        // One change a slot; for each unit one a management request, and two moves of home, two of counters and two
-        // sweeps: committing, and next.
+        // One change a slot; for each unit one a management request, and two moves of home, two of counters, two sweeps
+        // and two records of background work: committing, and next.
+        works = Table(capacity: unitCount + 1, initial: BackgroundWork())
+        workers = Table(capacity: configuration.workers, initial: -1)
         changes = Table(
-            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 6),
+            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 8),
             initial: StateChange())
         management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)
@@ -100,11 +111,15 @@ package struct DeviceServer: ~Copyable {
         names = NexusNames(nexuses: configuration.maxNexuses)
         standings = Standings(nexuses: configuration.maxNexuses, units: unitCount)
         draftCopy = .allocate(byteCount: PageSize.bytes, alignment: 8)
+        patterns = .allocate(byteCount: max(1, unitCount) * PageSize.bytes, alignment: 8)
         unitOrdinals = KeyIndex(entries: unitCount)
         for (ordinal, unit) in configuration.units.enumerated() { add(unit, ordinal) }
     }
 
-    deinit { draftCopy.deallocate() }
+    deinit {
+        draftCopy.deallocate()
+        patterns.deallocate()
+    }
 
     private mutating func add(_ unit: DeviceServerUnit, _ ordinal: Int) {
         precondition(unit.blockLength == 512 || unit.blockLength == 4096, "a block length that is neither 512 nor 4096")
@@ -153,11 +168,11 @@ package struct DeviceServer: ~Copyable {
         self.now = now
         switch response {
         case .pagesReady(let token, let run):
-            guard Int(token.slot) < tasks.capacity else { return }
+            guard Int(token.slot) < tasks.capacity else { return workPagesReady(Int(token.slot), run) }
             pagesReady(Int(token.slot), run)
             settle(Int(tasks[Int(token.slot)].unit))
         case .completed(let token, let fault):
-            guard Int(token.slot) < tasks.capacity else { return }
+            guard Int(token.slot) < tasks.capacity else { return workCompleted(Int(token.slot), fault) }
             completed(Int(token.slot), fault)
             settle(Int(tasks[Int(token.slot)].unit))
         case .miscompared(let token, let offset):
@@ -172,14 +187,16 @@ package struct DeviceServer: ~Copyable {
         }
     }
 
-    /// Ends commands whose patience is over. The controller calls it at `nextDeadline`, or at any time.
+    /// Ends commands whose patience is over, and goes on with work in the background. The controller calls it at
+    /// `nextDeadline`, or at any time.
     package mutating func tick(at now: Instant) {
         self.now = now
         if now >= deadline { expire() }
+        if now >= workDeadline { workDue() }
     }
 
     /// When `tick` is wanted at the latest.
-    package var nextDeadline: Instant { deadline }
+    package var nextDeadline: Instant { min(deadline, workDeadline) }
 
     /// Commands that have not ended: for tests, status and a clean stop.
     package var commandsUnderWay: Int {

@@ -72,6 +72,8 @@ package struct DeviceServerConfiguration: Sendable {
     package var targets: [String]
     /// Command slots: handles have a slot below it.
     package var maxCommands: Int
+    /// Steps of format and sanitize operations that may go on at once; their tokens are the slots behind `maxCommands`.
+    package var workers = DeviceServerLimits.workers
     /// Nexus indices are below it.
     package var maxNexuses = 256
     /// Task management requests under way at once; one more is rejected.
@@ -110,6 +112,8 @@ extension ControllerID {
 
 /// Limits that the device server reports and keeps.
 package enum DeviceServerLimits {
+    /// Steps of format and sanitize operations at once in the array.
+    package static var workers: Int { 2 }
     /// MAXIMUM TRANSFER LENGTH in bytes.
     package static var transferBytes: Int { 32 << 20 }
     /// OPTIMAL TRANSFER LENGTH in bytes: one block operation.

@@ -35,6 +35,7 @@ import Testing
         if row.traits.contains(.thin) { traits.append("thin") }
         if row.traits.contains(.pair) { traits.append("pair") }
         if row.traits.contains(.removable) { traits.append("removable") }
+        if row.traits.contains(.recent) { traits.append("recent") }
         if row.traits.contains(.needsMedium) { traits.append("needs-medium") }
         if row.traits.contains(.needsLoadedMedium) { traits.append("needs-loaded-medium") }
         if row.traits.contains(.inUnavailable) {

@@ -45,6 +45,7 @@ final class World {
     var server: DeviceServer
     let memory: UnsafeMutableRawPointer
     let lists: PageLists
+    let slots: Int
     let frames: Frames
     var disks: [[UInt8]]
     var now = Instant(nanoseconds: 1_000_000_000)
@@ -87,9 +88,10 @@ final class World {
         memory = raw
         frames = Frames(
             base: raw, count: Self.frameCount, parameters: raw + Self.frameCount * 4096, parameterCount: slots)
-        let table = UnsafeMutablePointer<FrameIndex>.allocate(capacity: slots * PageSize.operationPages)
-        table.initialize(repeating: .none, count: slots * PageSize.operationPages)
-        lists = PageLists(base: table, count: slots)
+        let table = UnsafeMutablePointer<FrameIndex>.allocate(capacity: (slots + 2) * PageSize.operationPages)
+        table.initialize(repeating: .none, count: (slots + 2) * PageSize.operationPages)
+        lists = PageLists(base: table, count: slots + DeviceServerLimits.workers)
+        self.slots = slots
         var profile = profile ?? UnitProfile()
         if blockLength == 512 { profile.physicalExponent = 3 }
         let descriptions = (0..<units).map {
@@ -174,7 +176,7 @@ final class World {
     ) -> CommandHandle {
         generation &+= 1
         while commands.values.contains(where: { $0.command.handle.slot == nextSlot }) {
-            nextSlot = (nextSlot + 1) % lists.count
+            nextSlot = (nextSlot + 1) % slots
         }
         let handle = CommandHandle(slot: nextSlot, generation: generation)
         var block = CDB()

@@ -13,6 +13,12 @@ extension ConformanceReport {
     }
 
     private static let commandTests: [(test: String, codes: String)] = [
+        ("aFormatAnswersAtItsEndAndBothControllersSayThatItGoesOn", "04"),
+        ("readLongReturnsTheBlockAndRefusesOtherLengths", "3E 9E/11"),
+        ("writeLongWritesOrMarksOneBlockOrThePhysicalOne", "3F 9F/11"),
+        ("overwriteWritesItsPassesAndEndsWithThePattern", "48/01"),
+        ("thinUnitsAreErasedByDiscards", "48/02"),
+        ("aFailedSanitizeKeepsTheUnitUntilItIsLeftOrRepeated", "48/1F"),
         ("aNewNexusLearnsOfPowerOnOnce", "00"), ("requestSenseReportsAndClears", "03"),
         ("residualsFollowFromTheTotal", "0A 2A 8A AA"), ("readsReturnTheMedium", "08 28 88 A8"),
         ("parameterDataEqualTheirFixtures", "12 25 9E/10 9E/13 A3/0D"),
@@ -63,7 +69,7 @@ extension ConformanceReport {
     static var absent: [ConformanceRow] {
         let type2 = "for units with type 2 protection only (SBC-3 4.22.2.3), which there are none of"
         return [
-            .absent(.command, "04", "FORMAT UNIT", "SBC-3 5.2", "a unit's format is its configuration's"),
+            .absent(.command, "48/03", "SANITIZE, CRYPTOGRAPHIC ERASE", "SBC-3 5.24", "nothing is encrypted on the medium"),
             .absent(.command, "7F/0009", "READ (32)", "SBC-3 5.14", type2),
             .absent(.command, "7F/000A", "VERIFY (32)", "SBC-3 5.34", type2),
             .absent(.command, "7F/000B", "WRITE (32)", "SBC-3 5.40", type2),

@@ -41,15 +41,17 @@ final class MemoryStandIn {
         self.oracle = oracle
         self.slots = slots
         self.units = units
-        let frameCount = units + slots * PageSize.operationPages
+        // The device server's own work has tokens behind the commands'.
+        let tokens = slots + DeviceServerLimits.workers
+        let frameCount = units + tokens * PageSize.operationPages
         memory = .allocate(byteCount: (frameCount + slots) * PageSize.bytes, alignment: PageSize.bytes)
         (memory + frameCount * PageSize.bytes).initializeMemory(
             as: UInt8.self, repeating: 0, count: slots * PageSize.bytes)
         frames = Frames(
             base: memory, count: frameCount, parameters: memory + frameCount * PageSize.bytes, parameterCount: slots)
-        let table = UnsafeMutablePointer<FrameIndex>.allocate(capacity: slots * PageSize.operationPages)
-        table.initialize(repeating: .none, count: slots * PageSize.operationPages)
-        lists = PageLists(base: table, count: slots)
+        let table = UnsafeMutablePointer<FrameIndex>.allocate(capacity: tokens * PageSize.operationPages)
+        table.initialize(repeating: .none, count: tokens * PageSize.operationPages)
+        lists = PageLists(base: table, count: tokens)
         // Zeros that cost nothing until they are touched: most stories touch few.
         guard let zeros = calloc(units, Self.sectors * 512) else { preconditionFailure("no memory") }
         disks = zeros

@@ -20,13 +20,32 @@ extension MemoryEngine {
         }
         let page = op.pointee.firstPage + UInt64(index)
         guard stage(op.pointee.unit, from: page, upTo: page + 1) else {
-            forgetIfIdle(slot)
+            // Staging may have found no frame, and forgotten the page already.
+            if let idle = pages.find(PageKey.data(op.pointee.unit, page)) { forgetIfIdle(idle) }
             op.pointee.phase = .page
             waitingForFrames.append(UInt32(id))
             return false
         }
         wait(id, onPage: slot)
         return false
+    }
+
+    /// Whether the content of a page went away after its lock was taken, while the operation waited for another page:
+    /// a lock keeps other versions out, not the page in. The locks are taken anew then, and what is missing is staged.
+    mutating func hasLostContent(_ id: Int) -> Bool {
+        let op = operations + id
+        let isThere = (0..<op.pointee.pageCount).allSatisfy { index in
+            guard let slot = pages.find(pageKey(id, index)) else { return false }
+            let needed = op.pointee.mask(of: index)
+            let current = pages[slot].current
+            return current != .none && pool[current].pointee.validMask & needed == needed
+        }
+        if isThere { return false }
+        unlockPages(id, count: op.pointee.progress)
+        op.pointee.progress = 0
+        op.pointee.phase = .page
+        runnable.append(UInt32(id))
+        return true
     }
 
     /// Compares the readable content of the extent with the compare data in the scratch pages, whose frames are free

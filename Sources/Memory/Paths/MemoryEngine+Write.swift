@@ -75,6 +75,7 @@ extension MemoryEngine {
             guard lockPage(id, op.pointee.progress) else { return }
             op.pointee.progress += 1
         }
+        if op.pointee.mode != .replace, hasLostContent(id) { return }
         if op.pointee.mode == .compare, !compares(id) { return }
         seal(id)
     }

@@ -62,8 +62,8 @@ package enum VitalProductData {
         writer.put(data.protection)
         // GROUP_SUP; HEADSUP, ORDSUP, SIMPSUP.
         writer.put((data.grouping ? 0x10 : 0) | 0x07)
-        // V_SUP.
-        writer.put(0x01)
+        // WU_SUP, CRD_SUP (WRITE LONG has WR_UNCOR and COR_DIS); V_SUP.
+        writer.put(data.isLegacy ? 0x01 : 0x0D)
         // LUICLR: the list of logical units never changes while one is used.
         writer.put(data.isLegacy ? 0 : 0x01)
         // R_SUP.
@@ -102,6 +102,9 @@ package enum VitalProductData {
     package static func blockDeviceCharacteristics(to writer: inout ParameterWriter) {
         head(.blockDeviceCharacteristics, .directAccess, &writer)
         writer.put(big16: 1)
+        writer.put(0)
+        // WABEREQ 01b: what SANITIZE BLOCK ERASE erased can be read. WACEREQ 00b: there is no CRYPTOGRAPHIC ERASE.
+        writer.put(0x40)
         writer.zeros(upTo: 64)
         close(writer)
     }

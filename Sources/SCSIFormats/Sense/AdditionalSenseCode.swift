@@ -28,11 +28,14 @@ package struct AdditionalSenseCode: Hashable, Sendable {
 
     package static var noAdditionalSenseInformation: Self { Self(0x00, 0x00) }
     package static var initializingCommandRequired: Self { Self(0x04, 0x02) }
+    package static var formatInProgress: Self { Self(0x04, 0x04) }
     package static var asymmetricAccessStateTransition: Self { Self(0x04, 0x0A) }
     package static var targetPortInStandbyState: Self { Self(0x04, 0x0B) }
     package static var targetPortInUnavailableState: Self { Self(0x04, 0x0C) }
+    package static var sanitizeInProgress: Self { Self(0x04, 0x1B) }
     package static var writeError: Self { Self(0x0C, 0x00) }
     package static var unrecoveredReadError: Self { Self(0x11, 0x00) }
+    package static var readErrorLBAMarkedBadByApplicationClient: Self { Self(0x11, 0x14) }
     package static var parameterListLengthError: Self { Self(0x1A, 0x00) }
     package static var miscompareDuringVerify: Self { Self(0x1D, 0x00) }
     package static var invalidCommandOperationCode: Self { Self(0x20, 0x00) }
@@ -58,10 +61,14 @@ package struct AdditionalSenseCode: Hashable, Sendable {
     package static var deviceIdentifierChanged: Self { Self(0x3F, 0x05) }
     package static var commandSequenceError: Self { Self(0x2C, 0x00) }
     package static var commandsClearedByAnotherInitiator: Self { Self(0x2F, 0x00) }
+    package static var mediumFormatCorrupted: Self { Self(0x31, 0x00) }
+    package static var formatCommandFailed: Self { Self(0x31, 0x01) }
+    package static var sanitizeCommandFailed: Self { Self(0x31, 0x03) }
     package static var mediumNotPresentTrayOpen: Self { Self(0x3A, 0x02) }
     package static var logicalUnitFailedSelfTest: Self { Self(0x3E, 0x03) }
     package static var internalTargetFailure: Self { Self(0x44, 0x00) }
     package static var mediumRemovalPrevented: Self { Self(0x53, 0x02) }
+    package static var insufficientResources: Self { Self(0x55, 0x03) }
     package static var insufficientRegistrationResources: Self { Self(0x55, 0x04) }
     package static var failurePredictionThresholdExceededFalse: Self { Self(0x5D, 0xFF) }
     package static var setTargetPortGroupsCommandFailed: Self { Self(0x67, 0x0A) }

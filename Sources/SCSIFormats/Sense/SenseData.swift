@@ -28,6 +28,8 @@ package struct SenseData: Equatable, Sendable {
     /// SENSE KEY SPECIFIC of NO SENSE and NOT READY (SPC-4 §4.5.2.4.4): how much of a background operation is done, in
     /// parts of 65,536.
     package var progress: UInt16?
+    /// ILI: the command's length is not the block's; `information` is then the difference in two's complement.
+    package var isIncorrectLength = false
 
     package init(
         _ key: SenseKey, _ code: AdditionalSenseCode, information: UInt64? = nil, commandSpecific: UInt64? = nil,
@@ -66,9 +68,10 @@ package struct SenseData: Equatable, Sendable {
     private func writeFixed(to base: UnsafeMutableRawPointer) -> Int {
         base.put(byte: 0x70, 0)
         base.put(byte: key.rawValue, 2)
-        if let information, information <= UInt64(UInt32.max) {
+        if isIncorrectLength { base.put(byte: key.rawValue | 0x20, 2) }
+        if let information, isIncorrectLength || information <= UInt64(UInt32.max) {
             base.put(byte: 0xF0, 0)
-            base.put(big32: UInt32(information), 3)
+            base.put(big32: UInt32(truncatingIfNeeded: information), 3)
         }
         base.put(byte: 10, 7)
         if let commandSpecific { base.put(big32: UInt32(clamping: commandSpecific), 8) }
@@ -97,6 +100,11 @@ package struct SenseData: Equatable, Sendable {
             base.put(big32: 0x0206_0000, at)
             putKeySpecific(to: base + (at + 4))
             at += 8
+        }
+        if isIncorrectLength {
+            // The descriptor of block commands (SBC-3 §4.18.4).
+            base.put(big32: 0x0502_0020, at)
+            at += 4
         }
         base.put(byte: UInt8(at - 8), 7)
         return at

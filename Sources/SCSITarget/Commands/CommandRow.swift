@@ -16,7 +16,7 @@ package enum CommandHandler: Equatable, Sendable {
 /// Commands on a range of logical blocks.
 package enum MediumCommand: UInt8, Sendable {
     case read, write, writeAndVerify, verify, preFetch, synchronizeCache
-    case compareAndWrite, orWrite, writeAtomic, writeSame
+    case compareAndWrite, orWrite, writeAtomic, writeSame, readLong, writeLong
 }
 
 /// Commands that answer with parameter data.
@@ -30,12 +30,13 @@ package enum ParameterData: UInt8, Sendable {
 /// Commands that take a parameter list.
 package enum ParameterList: UInt8, Sendable {
     case modeSelect, unmap, logSelect, sendDiagnostic, writeBuffer, setIdentifyingInformation, setTimestamp
-    case persistentReserveOut, setTargetPortGroups
+    case persistentReserveOut, setTargetPortGroups, formatUnit, overwrite
 }
 
 /// Commands without data, or with an answer of their own.
 package enum PlainCommand: UInt8, Sendable {
-    case testUnitReady, requestSense, startStopUnit, preventAllowMediumRemoval, reserve, release
+    case testUnitReady, requestSense, startStopUnit, preventAllowMediumRemoval, reserve, release, blockErase
+    case exitFailureMode
 }
 
 /// What holds for a command beside its CDB.
@@ -63,6 +64,9 @@ package struct CommandTraits: OptionSet, Sendable {
     package static var needsMedium: Self { Self(rawValue: 1 << 21) }
     /// It needs a medium, stopped or not.
     package static var needsLoadedMedium: Self { Self(rawValue: 1 << 22) }
+
+    /// It exists only on units of SPC-4 and SBC-3.
+    package static var recent: Self { Self(rawValue: 1 << 25) }
 
     /// A target port in standby, or an unavailable one, lets it pass (SPC-5 §5.17.2.5, §5.17.2.6).
     package static var inStandby: Self { Self(rawValue: 1 << 23) }

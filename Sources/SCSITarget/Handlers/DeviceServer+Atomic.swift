@@ -15,6 +15,13 @@ extension DeviceServer {
     /// MAXIMUM ATOMIC TRANSFER LENGTH of a unit in logical blocks; 0 when it has no WRITE ATOMIC.
     func atomicBlocks(_ unit: Int) -> UInt32 { units[unit].profile.atomicBytes / units[unit].blockBytes }
 
+    /// ORWRITE reads what it writes over.
+    mutating func startOrWrite(_ slot: Int) {
+        guard units[Int(tasks[slot].unit)].medium.contains(.marked) else { return startWrite(slot) }
+        guard takeRange(slot) else { return }
+        if let sense = markedBlock(slot) { fail(slot, sense) } else { startWrite(slot) }
+    }
+
     mutating func startCompareAndWrite(_ slot: Int) {
         guard takeRange(slot) else { return }
         let unit = Int(tasks[slot].unit)
@@ -33,6 +40,7 @@ extension DeviceServer {
             fail(slot, .invalidField(inCDB: commands[row].transferLengthByte), total: tasks[slot].total)
             return
         }
+        if let sense = markedBlock(slot) { return fail(slot, sense, total: 0) }
         counters.writes &+= 1
         tasks[slot].chunk = BlockExtent(start: tasks[slot].sector, count: tasks[slot].span / 512)
         tasks[slot].phase = .preparing

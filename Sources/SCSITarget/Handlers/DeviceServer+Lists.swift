@@ -46,7 +46,7 @@ extension DeviceServer {
         case .writeBuffer: checkWriteBuffer(slot)
         case .setIdentifyingInformation: checkIdentifyingInformation(slot)
         case .persistentReserveOut: checkReserveOut(slot)
-        case .unmap, .setTimestamp, .setTargetPortGroups: nil
+        case .unmap, .setTimestamp, .setTargetPortGroups, .formatUnit, .overwrite: nil
         }
     }
 
@@ -57,7 +57,7 @@ extension DeviceServer {
         case .logSelect: selectLog(slot)
         case .setIdentifyingInformation: changeState(slot)
         case .sendDiagnostic: startSelfTest(slot)
-        case .unmap, .writeBuffer, .setTimestamp, .persistentReserveOut, .setTargetPortGroups:
+        case .unmap, .writeBuffer, .setTimestamp, .persistentReserveOut, .setTargetPortGroups, .formatUnit, .overwrite:
             complete(slot, .good, total: 0)
         }
     }
@@ -75,6 +75,8 @@ extension DeviceServer {
         case .logSelect: logListReceived(slot)
         case .persistentReserveOut: reserveListReceived(slot)
         case .setTargetPortGroups: changeState(slot)
+        case .formatUnit: formatListReceived(slot)
+        case .overwrite: overwriteListReceived(slot)
         }
     }
 
@@ -86,9 +88,11 @@ extension DeviceServer {
         case .setIdentifyingInformation: return applyIdentifyingInformation(slot, block, unit)
         case .setTimestamp: return applyTimestamp(slot, block, unit)
         case .sendDiagnostic: return applySelfTest(slot, block)
-        case .unmap, .writeBuffer: return .done
+        case .unmap: return applyMarks(slot, block, unit)
+        case .writeBuffer: return .done
         case .persistentReserveOut: return applyReserveOut(slot, block, unit)
         case .setTargetPortGroups: return applyPortGroups(slot, block, unit)
+        case .formatUnit, .overwrite: return applyBegin(slot, block, unit)
         }
     }
 }

@@ -63,17 +63,19 @@ extension DeviceServer {
         // The statistics do not know six-byte commands (SPC-4 §7.3.6.1).
         if commands[Int(task.pointee.row)].length > 6 { countStart(slot, as: .read) }
         task.pointee.total = task.pointee.span
+        if units.pointer(Int(task.pointee.unit)).pointee.medium.contains(.marked) { endAtMark(slot) }
         task.pointee.limit = min(task.pointee.span, task.pointee.dataInLength)
-        if task.pointee.limit == 0 {
+        if task.pointee.limit == 0, !task.pointee.meetsMark {
             complete(slot, .good, total: task.pointee.total)
         } else {
             readNext(slot)
         }
     }
 
-    /// The next chunk of a READ; there is one.
+    /// The next chunk of a READ; there is one, or a marked block behind the last one.
     @inline(__always) mutating func readNext(_ slot: Int) {
         let task = tasks.pointer(slot)
+        if task.pointee.meetsMark, task.pointee.moved >= task.pointee.limit { return failAtMark(slot) }
         let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
         let sequential = streams.note(
             start: chunk.start, end: chunk.end, nexus: Int(task.pointee.nexus), unit: Int(task.pointee.unit))
@@ -91,14 +93,14 @@ extension DeviceServer {
             preconditionFailure("pages came for a command that works on no blocks")
         }
         switch command {
-        case .read: sendPages(slot, run)
+        case .read, .readLong: sendPages(slot, run)
         case .verify: verifyPages(slot, run)
         case .preFetch:
             releasePages(slot)
             tasks[slot].moved += tasks[slot].chunk.count * 512
             preFetchNext(slot)
         case .writeAndVerify: verifyWritten(slot, run)
-        case .write, .synchronizeCache, .compareAndWrite, .orWrite, .writeAtomic, .writeSame:
+        case .write, .synchronizeCache, .compareAndWrite, .orWrite, .writeAtomic, .writeSame, .writeLong:
             preconditionFailure("pages came for a command that reads none")
         }
     }
@@ -110,7 +112,7 @@ extension DeviceServer {
         let bytes = task.pointee.chunk.count * 512
         piece.count = min(run.count, bytes)
         task.pointee.moved += bytes
-        task.pointee.final = task.pointee.moved >= task.pointee.limit
+        task.pointee.final = task.pointee.moved >= task.pointee.limit && !task.pointee.meetsMark
         task.pointee.phase = .sending
         counters.readBytes &+= UInt64(piece.count)
         let unit = units.pointer(Int(task.pointee.unit))
@@ -134,6 +136,7 @@ extension DeviceServer {
         tasks[slot].sector = address << units[unit].blockShift
         tasks[slot].span = UInt32(min(wanted, most)) * units[unit].blockBytes
         tasks[slot].final = wanted <= most
+        if let sense = markedBlock(slot) { return fail(slot, sense) }
         preFetchNext(slot)
     }
 

@@ -10,12 +10,12 @@ extension DeviceServer {
     /// MAXIMUM UNMAP LBA COUNT of a unit: all descriptors of one command together.
     func unmapBlocks(_ unit: Int) -> UInt64 { UInt64(DeviceServerLimits.unmapBytes) / UInt64(units[unit].blockBytes) }
 
-    private func descriptorCount(_ slot: Int) -> Int {
+    func descriptorCount(_ slot: Int) -> Int {
         Int(UnsafeRawPointer(frames.pointer(Frames.parameter(slot))).big16(2)) / 16
     }
 
     /// Block descriptor `index` of the list in the parameter page.
-    private func descriptor(_ slot: Int, _ index: Int) -> (address: UInt64, blocks: UInt64) {
+    func descriptor(_ slot: Int, _ index: Int) -> (address: UInt64, blocks: UInt64) {
         let base = UnsafeRawPointer(frames.pointer(Frames.parameter(slot))) + (8 + index * 16)
         return (base.big64(0), UInt64(base.big32(8)))
     }
@@ -63,14 +63,14 @@ extension DeviceServer {
             clearNext(slot)
             return
         }
-        complete(slot, .good, total: tasks[slot].total)
+        finishWriting(slot)
     }
 
     /// The next piece of the range: whole pages are discarded, up to `discardBytes` at a time, parts are written.
     mutating func clearNext(_ slot: Int) {
         let left = tasks[slot].span - tasks[slot].moved
         if left == 0 {
-            if tasks[slot].clears { complete(slot, .good, total: tasks[slot].total) } else { nextDescriptor(slot) }
+            if tasks[slot].clears { finishWriting(slot) } else { nextDescriptor(slot) }
             return
         }
         let index = units[Int(tasks[slot].unit)].index

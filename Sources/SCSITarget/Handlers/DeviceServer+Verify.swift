@@ -18,6 +18,7 @@ extension DeviceServer {
             return
         }
         guard takeRange(slot) else { return }
+        if units[Int(tasks[slot].unit)].medium.contains(.marked) { endAtMark(slot) }
         let block = units[Int(tasks[slot].unit)].blockBytes
         let offered = tasks[slot].dataOutLength / block * block
         switch byteCheck(slot) {
@@ -36,10 +37,7 @@ extension DeviceServer {
 
     /// Asks for the next piece of Data-Out.
     private mutating func verifyReceive(_ slot: Int) {
-        if tasks[slot].moved >= tasks[slot].limit {
-            complete(slot, .good, total: tasks[slot].total)
-            return
-        }
+        if tasks[slot].moved >= tasks[slot].limit { return verified(slot) }
         let count = min(tasks[slot].limit - tasks[slot].moved, UInt32(PageSize.bytes))
         tasks[slot].chunk = BlockExtent(start: tasks[slot].sector + UInt64(tasks[slot].moved / 512), count: count / 512)
         tasks[slot].phase = .receiving
@@ -62,10 +60,15 @@ extension DeviceServer {
     /// The next chunk of the range, where no more Data-Out is needed for it.
     private mutating func verifyNext(_ slot: Int) {
         if tasks[slot].moved >= tasks[slot].span {
-            complete(slot, .good, total: tasks[slot].total)
+            verified(slot)
         } else {
             read(slot, nextChunk(slot, bytes: tasks[slot].span - tasks[slot].moved), sequential: false)
         }
+    }
+
+    /// Everything was verified, up to the end or to a marked block.
+    private mutating func verified(_ slot: Int) {
+        if tasks[slot].meetsMark { failAtMark(slot) } else { complete(slot, .good, total: tasks[slot].total) }
     }
 
     /// Pages of a chunk: compared if there is something to compare with.

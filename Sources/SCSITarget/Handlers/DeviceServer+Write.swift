@@ -26,10 +26,7 @@ extension DeviceServer {
 
     mutating func writeNext(_ slot: Int) {
         let task = tasks.pointer(slot)
-        if task.pointee.moved >= task.pointee.limit {
-            complete(slot, .good, total: task.pointee.total)
-            return
-        }
+        if task.pointee.moved >= task.pointee.limit { return finishWriting(slot) }
         let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
         task.pointee.chunk = chunk
         task.pointee.phase = .preparing
@@ -76,6 +73,7 @@ extension DeviceServer {
         let row = Int(tasks[slot].row)
         if !units[Int(tasks[slot].unit)].flags.contains(.writeCacheEnabled) { return true }
         if commands[row].handler == .medium(.writeAndVerify) { return true }
+        if commands[row].handler == .medium(.writeLong) { return true }
         if commands[row].handler == .medium(.writeSame) { return false }
         return commands[row].length > 6 && tasks[slot].cdb[commands[row].flagsByte] & 0x08 != 0
     }
@@ -124,7 +122,7 @@ extension DeviceServer {
     mutating func chunkWritten(_ slot: Int) {
         tasks[slot].moved += tasks[slot].chunk.count * 512
         switch commands[Int(tasks[slot].row)].handler {
-        case .medium(.compareAndWrite): complete(slot, .good, total: tasks[slot].total)
+        case .medium(.compareAndWrite): finishWriting(slot)
         case .medium(.writeSame) where !tasks[slot].clears: sameNext(slot)
         case .medium(.writeSame), .dataOut(.unmap): clearNext(slot)
         case .medium, .dataIn, .dataOut, .plain: writeNext(slot)

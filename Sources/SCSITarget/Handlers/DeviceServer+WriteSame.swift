@@ -71,10 +71,7 @@ extension DeviceServer {
 
     /// The next chunk of the range, or the end.
     mutating func sameNext(_ slot: Int) {
-        if tasks[slot].moved >= tasks[slot].span {
-            complete(slot, .good, total: tasks[slot].total)
-            return
-        }
+        if tasks[slot].moved >= tasks[slot].span { return finishWriting(slot) }
         tasks[slot].chunk = nextChunk(slot, bytes: tasks[slot].span - tasks[slot].moved)
         tasks[slot].phase = .preparing
         let index = units[Int(tasks[slot].unit)].index

@@ -11,6 +11,7 @@ extension DeviceServer {
         noteReservation(unit, block)
         let isStale = block.reserver.map { $0.controller == controller && !isPresent($0) } ?? false
         if isStale || block.preventing(controller) != standings.preventing(unit: unit) { sweep(unit) }
+        learnBackground(unit)
     }
 
     /// Takes over what a state block says about reservations.
@@ -21,7 +22,7 @@ extension DeviceServer {
             standings.stale(unit: unit)
         }
         units[unit].reservation = ReservationType(rawValue: block.reservationType)
-        units[unit].medium = block.medium
+        noteBackground(unit, block)
         noteAccess(unit, block)
         units[unit].isReserved = block.reserver != nil
     }

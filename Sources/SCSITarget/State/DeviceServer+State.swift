@@ -45,7 +45,9 @@ extension DeviceServer {
             if let lastPaired, lastPaired != condition.paired, controllers > 1 {
                 for unit in 0..<noUnit { attend(.asymmetricAccessStateChanged, unit: unit) }
             }
+            if lastPaired != condition.paired { lookForWork() }
             lastPaired = condition.paired
+            for unit in 0..<noUnit where works[unit].operation != nil { work(unit) }
         }
         settleAll()
     }
@@ -83,6 +85,7 @@ extension DeviceServer {
     }
 
     private func someoneWaitsForState(_ unit: Int) -> Bool {
+        if works[unit].wantsState { return true }
         var at = units[unit].firstWaiting
         while at >= 0 {
             if needsState(Int(at)) { return true }
@@ -96,6 +99,7 @@ extension DeviceServer {
         units[unit].pointer = .granted
         units[unit].stateFrame = frame
         learn(unit, StateBlock(frames.pointer(frame)))
+        work(unit)
         settle(unit)
     }
 
@@ -139,9 +143,10 @@ extension DeviceServer {
         while at >= 0 {
             let change = changes[Int(at)]
             changes.giveBack(Int(at))
-            finish(change, fault)
+            finish(change, fault, unit)
             at = change.next
         }
+        work(unit)
         settle(unit)
     }
 
@@ -205,6 +210,7 @@ extension DeviceServer {
             if tasks[slot].fate != .none { return }
             tasks[slot].verdict = self.change(slot, block, unit)
         case .counters: applyCounters(block, unit)
+        case .work: applyWork(block, unit)
         case .taskManagement:
             guard management[Int(change.subject)].function != .clearTaskSet else {
                 announce(.commandsClearedByAnotherInitiator, scope: 1, block, unit)
@@ -227,7 +233,10 @@ extension DeviceServer {
         case .plain(.release): return applyRelease(slot, block)
         case .plain(.startStopUnit): return applyStartStop(slot, block, unit)
         case .plain(.preventAllowMediumRemoval): return applyPreventAllow(slot, block, unit)
-        case .plain, .dataIn, .medium: return .done
+        case .plain(.blockErase): return applyBegin(slot, block, unit)
+        case .plain(.exitFailureMode): return applyExitFailureMode(block)
+        case .medium: return applyMarks(slot, block, unit)
+        case .plain, .dataIn: return .done
         }
     }
 
@@ -242,9 +251,10 @@ extension DeviceServer {
     }
 
     /// The commit of a change was answered.
-    private mutating func finish(_ change: StateChange, _ fault: BlockFault?) {
+    private mutating func finish(_ change: StateChange, _ fault: BlockFault?, _ unit: Int) {
         switch change.kind {
         case .home, .counters, .sweep: break
+        case .work: workRecorded(unit, fault)
         case .command:
             let slot = Int(change.subject)
             if tasks[slot].fate != .none {
@@ -265,6 +275,7 @@ extension DeviceServer {
     private mutating func changed(_ slot: Int) {
         switch tasks[slot].verdict {
         case .done: complete(slot, .good, total: tasks[slot].total)
+        case .begun: begun(slot)
         case .moving(let home):
             tasks[slot].checksum = UInt32(home.rawValue)
             resume(slot, .home)

@@ -64,6 +64,7 @@ struct LogicalUnit {
     /// `poll` and `activityReset` of the state block when it was last here.
     var pollSeen: UInt8 = 0
     var resetSeen: UInt8 = 0
+    /// What every command looks at: state of the medium, a format or sanitize operation, marked blocks.
     var medium: MediumState = []
     /// What SET TARGET PORT GROUPS set the groups to, and whether it was the last that changed them.
     var accessStates: (a: UInt8?, b: UInt8?) = (nil, nil)
@@ -121,6 +122,8 @@ struct StateChange {
         case counters
         /// What nexuses left that are gone is taken out.
         case sweep
+        /// How far a format or sanitize operation is.
+        case work
     }
     var kind = Kind.home
     var subject: UInt16 = 0

@@ -29,6 +29,8 @@ enum TaskPhase: UInt8 {
     case receiving
     /// A change of the unit's state block waits to be made, or to be committed.
     case changingState
+    /// The format or sanitize operation that it began goes on.
+    case working
     /// `release` of an unanswered operation is not answered yet; the command ends then.
     case releasing
 }
@@ -57,6 +59,8 @@ enum ChangeVerdict {
     case done
     /// GOOD when home has moved.
     case moving(ControllerID)
+    /// It began a format or sanitize operation.
+    case begun
     /// With another status than GOOD: RESERVATION CONFLICT.
     case refused(Status)
     case failed(SenseData)
@@ -122,6 +126,8 @@ struct CommandTask {
     var checksum: UInt32 = 0
     /// Descriptors of an UNMAP that are done.
     var descriptor: UInt16 = 0
+    /// Its range ends at a block that is marked as a pseudo unrecovered error.
+    var meetsMark = false
     /// A WRITE SAME that unmaps.
     var clears = false
     /// When it started, and as what its time is counted.

@@ -114,6 +114,11 @@ struct InitiatorCommand {
             transfer: .write([0, 22, 0, 16, 0, 0, 0, 0] + address + blocks + [0, 0, 0, 0]))
     }
 
+    /// SANITIZE with BLOCK ERASE, answered at its end.
+    static func blockErase(lun: UInt16) -> InitiatorCommand {
+        InitiatorCommand(lun: lun, cdb: [0x48, 2, 0, 0, 0, 0, 0, 0, 0, 0], transfer: .none)
+    }
+
     static func synchronizeCache(lun: UInt16) -> InitiatorCommand {
         InitiatorCommand(lun: lun, cdb: [0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0], transfer: .none)
     }

@@ -29,6 +29,11 @@ extension SimulatedInitiator {
             operation.write = UInt32(
                 world.oracle.beginUnmap(unit: unit, start: sector, count: count, at: world.now))
             command = .unmap(lun: lun, block: UInt64(sector), count: count)
+        case .erase:
+            // For the oracle an UNMAP of everything: it goes on when its host is gone, until it is through.
+            operation.write = UInt32(
+                world.oracle.beginUnmap(unit: unit, start: sector, count: count, at: world.now))
+            command = .blockErase(lun: lun)
         case .synchronize: command = .synchronizeCache(lun: lun)
         case .testUnitReady: command = .testUnitReady(lun: lun)
         case .reportGroups: command = .reportTargetPortGroups(lun: lun)

@@ -5,7 +5,7 @@ extension SimulatedInitiator {
     private func access(_ kind: Operation.Kind) -> ReservationModel.Access {
         switch kind {
         case .read: .reads
-        case .write, .synchronize, .unmap: .writes
+        case .write, .synchronize, .unmap, .erase: .writes
         case .testUnitReady, .reportGroups, .reserveOut, .reserveIn, .probe: .neutral
         }
     }

@@ -18,9 +18,12 @@ extension SimulatedInitiator {
         guard paths[path].isReady, paths[path].operations.count < world.parameters.queueDepth,
             paths[path].resetting == nil
         else { return }
-        let unit = Int(world.random.below(UInt64(world.parameters.units)))
+        let parameters = world.parameters
+        let unit = Int(world.random.below(UInt64(parameters.units)))
         budget -= 1
         switch random {
+        case 98..<100 where parameters.erases:
+            issue(.erase, .workload, path: path, unit: unit, sector: 0, count: parameters.unitSectors)
         case 0: resetUnit(unit, path: path)
         case 1, 2: issue(.testUnitReady, .workload, path: path, unit: unit, sector: 0, count: 0)
         case 3: issue(.reportGroups, .workload, path: path, unit: unit, sector: 0, count: 0)

@@ -4,7 +4,7 @@ import Primitives
 struct Operation {
     enum Kind: UInt64 {
         case read = 0
-        case write, synchronize, testUnitReady, reportGroups, unmap, reserveOut, reserveIn, probe
+        case write, synchronize, testUnitReady, reportGroups, unmap, reserveOut, reserveIn, probe, erase
     }
     enum Purpose {
         case workload, audit, reservation

@@ -51,6 +51,8 @@ package struct SimulationOptions: Sendable {
     package var atomics: Bool?
     /// Whether units are thin and unmapped; drawn when nil.
     package var thin: Bool?
+    /// Whether units are erased by SANITIZE; drawn when nil.
+    package var erases: Bool?
 
     package init(seed: UInt64) {
         self.seed = seed

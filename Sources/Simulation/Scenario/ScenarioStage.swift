@@ -12,6 +12,8 @@ import Primitives
 ///     write a lba=0 blocks=8 as=NAME [lun=0] [fua] [begin]    begin: do not wait
 ///     read b lba=0 blocks=8 [lun=0]                           answers by the names of writes
 ///     sync a [lun=0]            SYNCHRONIZE CACHE
+///     erase a [lun=0] [begin]   SANITIZE with BLOCK ERASE
+///     ready a [lun=0]           TEST UNIT READY
 ///     finish NAME               wait for a write that was begun
 ///     crash a [effects=N]       at once, or before the Nth effect from now on
 ///     restart a, hang a [effects=N], resume a, stop a, forget a (the memory file is gone; it must be dead)
@@ -50,7 +52,7 @@ final class ScenarioStage {
             _ = pass(world, length) { false }
             return ["ok"]
         case "status": return world.hosts.map { describe($0, world) }
-        case "write", "read", "sync": return issue(command, world, line)
+        case "write", "read", "sync", "erase", "ready": return issue(command, world, line)
         case "finish": return finish(command, world)
         case "crash", "restart", "hang", "resume", "stop", "forget": return life(command, world, line)
         case "cut", "heal", "witness", "device": return surroundings(command, world, line)
@@ -135,7 +137,11 @@ final class ScenarioStage {
 
     private func issue(_ command: ScenarioCommand, _ world: World, _ line: String) -> [String] {
         guard let path = command.host else { return bad(line) }
-        let kind: Operation.Kind = command.verb == "write" ? .write : command.verb == "read" ? .read : .synchronize
+        let kinds: [String: Operation.Kind] = [
+            "write": .write, "read": .read, "sync": .synchronize, "erase": .erase, "ready": .testUnitReady,
+        ]
+        guard let kind = kinds[command.verb] else { return bad(line) }
+        let blocks = kind == .erase ? world.parameters.unitSectors : command.number("blocks", 8)
         // Unit attentions are retried as hosts do; each try is a command of its own.
         for _ in 0..<8 {
             _ = pass(world, 60_000_000_000) { world.initiators[0].paths[path].isReady }
@@ -144,7 +150,7 @@ final class ScenarioStage {
             if kind == .write { name(world, command.text("as") ?? "write\(names.count)", number) }
             let tag = world.initiators[0].issue(
                 kind, .script(number), path: path, unit: command.number("lun", 0), sector: command.number("lba", 0),
-                count: kind == .synchronize ? 0 : command.number("blocks", 8), forceUnitAccess: command.has("fua"))
+                count: kind == .read || kind == .write || kind == .erase ? blocks : 0, forceUnitAccess: command.has("fua"))
             if tag == nil { return ["no session"] }
             if command.has("begin") { return ["begun"] }
             _ = pass(world, 120_000_000_000) { world.scripted[number].end != nil }

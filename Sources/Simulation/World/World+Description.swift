@@ -33,6 +33,8 @@ extension Parameters {
         parameters.atomics = options.atomics ?? topology.chance(1, in: 3)
         parameters.thin = options.thin ?? topology.chance(1, in: 3)
         parameters.reserves = options.reserves ?? topology.chance(1, in: 4)
+        // While a unit is erased it refuses what the script of reservations goes by.
+        parameters.erases = (options.erases ?? topology.chance(1, in: 8)) && !parameters.reserves
         return parameters
     }
 }
