@@ -159,7 +159,12 @@ extension Controller {
             case .place(let placement): effects.append(.place(placement))
             case .send(let frame):
                 if let message = copy.takeMessage(frame) {
-                    pair.handle(.send(message, data: copy.data(frame), stable: true), at: now)
+                    let data = copy.data(frame)
+                    if let trailer = copy.trailer(frame, of: message) {
+                        pair.handle(.sendPage(message, data: data, trailer: trailer), at: now)
+                    } else {
+                        pair.handle(.send(message, data: data, stable: true), at: now)
+                    }
                 }
             case .copied(let frame): memory.copied(frame, at: now)
             }

@@ -63,7 +63,8 @@ package struct Controller: ~Copyable {
         pageLists = .allocate(capacity: slots * PageSize.operationPages)
         pageLists.initialize(repeating: .none, count: slots * PageSize.operationPages)
         let frames = Frames(
-            base: region + layout.frameOffset, count: layout.frames, parameters: parameters, parameterCount: slots)
+            base: region + layout.frameOffset, count: layout.frames, parameters: parameters, parameterCount: slots,
+            trailers: layout.hasTrailers ? region + layout.trailer(0) : nil)
         let lists = PageLists(base: pageLists, count: slots)
 
         isForeignRegion = start.memoryIsFresh || start.memoryIsLost

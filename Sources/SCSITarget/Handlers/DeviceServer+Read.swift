@@ -62,6 +62,7 @@ extension DeviceServer {
         let task = tasks.pointer(slot)
         // The statistics do not know six-byte commands (SPC-4 §7.3.6.1).
         if commands[Int(task.pointee.row)].length > 6 { countStart(slot, as: .read) }
+        if task.pointee.protect != 0 { return startInterleavedRead(slot) }
         task.pointee.total = task.pointee.span
         task.pointee.limit = min(task.pointee.span, task.pointee.dataInLength)
         if task.pointee.limit == 0 {
@@ -98,13 +99,18 @@ extension DeviceServer {
             tasks[slot].moved += tasks[slot].chunk.count * 512
             preFetchNext(slot)
         case .writeAndVerify: verifyWritten(slot, run)
-        case .write, .synchronizeCache, .compareAndWrite, .orWrite, .writeAtomic, .writeSame:
+        case .orWrite, .compareAndWrite: mediumRead(slot, run)
+        case .write, .synchronizeCache, .writeAtomic, .writeSame:
             preconditionFailure("pages came for a command that reads none")
         }
     }
 
     private mutating func sendPages(_ slot: Int, _ run: PageRun) {
         let task = tasks.pointer(slot)
+        if isProtected(slot) {
+            if let sense = checkMedium(slot, run) { return fail(slot, sense, total: wireBytes(slot, task.pointee.moved)) }
+            if task.pointee.protect != 0 { return sendInterleaved(slot, run) }
+        }
         let offset = task.pointee.moved
         var piece = run
         let bytes = task.pointee.chunk.count * 512

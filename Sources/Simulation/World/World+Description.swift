@@ -43,7 +43,7 @@ extension World {
     /// The array of a run, made as the configuration would.
     static func describe(_ parameters: Parameters) -> ArrayDescription {
         let memory = RegionLayout.headerOffset + PageSize.bytes
-            + parameters.frames * (PageSize.bytes + RegionLayout.headerBytes)
+            + parameters.frames * (PageSize.bytes + RegionLayout.plainHeaderBytes)
         func controller(_ id: ControllerID, _ port: Int) -> ControllerDescription {
             ControllerDescription(
                 id: id, portals: ["127.0.0.1:\(port)"], channel: "127.0.0.1:\(port + 10)", memoryBytes: memory,

@@ -125,7 +125,7 @@ package final class World {
         self.makeProcess = makeProcess
         description = Self.describe(parameters)
         trace = Trace(capacity: options.transcriptLines, verbose: options.verbose)
-        let layout = RegionLayout(bytes: description.controllers[0].memoryBytes)
+        let layout = description.memoryLayout(description.controllers[0])
         hosts = [SimulatedHost(index: 0, layout: layout), SimulatedHost(index: 1, layout: layout)]
         devices = description.devices.map { SharedDevice(count: Int(DeviceLayout.labelArea + $0.dataBytes)) }
         links = Array(repeating: Link(), count: 1 + 2 * parameters.initiators)
