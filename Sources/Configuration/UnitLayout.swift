@@ -106,8 +106,8 @@ struct UnitLayout {
             guard taken <= capacity, total <= capacity - taken else {
                 let tags = taken == size ? "" : " and their protection information"
                 item.sizeEntry?.refuse(
-                    "\(ByteCount.format(size))\(tags) do not fit: \(pool.name) has \(ByteCount.format(capacity)), of which "
-                        + "\(ByteCount.format(total)) are taken")
+                    "\(ByteCount.format(size))\(tags) do not fit: \(pool.name) has \(ByteCount.format(capacity)), "
+                        + "of which \(ByteCount.format(total)) are taken")
                 return nil
             }
             total += Self.room(item, size)

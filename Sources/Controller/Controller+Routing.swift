@@ -159,12 +159,10 @@ extension Controller {
             case .place(let placement): effects.append(.place(placement))
             case .send(let frame):
                 if let message = copy.takeMessage(frame) {
-                    let data = copy.data(frame)
-                    if let trailer = copy.trailer(frame, of: message) {
-                        pair.handle(.sendPage(message, data: data, trailer: trailer), at: now)
-                    } else {
-                        pair.handle(.send(message, data: data, stable: true), at: now)
-                    }
+                    let (data, trailer) = (copy.data(frame), copy.trailer(frame, of: message))
+                    pair.handle(
+                        trailer.map { .sendPage(message, data: data, trailer: $0) }
+                            ?? .send(message, data: data, stable: true), at: now)
                 }
             case .copied(let frame): memory.copied(frame, at: now)
             }

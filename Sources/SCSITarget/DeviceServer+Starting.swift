@@ -77,8 +77,9 @@ extension DeviceServer {
         }
     }
 
-    /// Sense data of an operation code or service action that the unit does not have. READ (32) and its like exist with
-    /// type 2 protection only; without, they are invalid operation codes (SBC-3 §5.14, §5.34, §5.40, §5.44, §5.47).
+    /// Sense data of an operation code or service action that the unit does not have. READ (32) and its like exist
+    /// with type 2 protection only; without, they are invalid operation codes (SBC-3 §5.14, §5.34, §5.40, §5.44,
+    /// §5.47).
     static func unknown(_ index: UInt8, _ cdb: CDB) -> SenseData {
         guard index == CommandTable.unknownServiceAction else {
             return SenseData(.illegalRequest, .invalidCommandOperationCode)

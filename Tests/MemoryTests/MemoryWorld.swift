@@ -26,7 +26,8 @@ final class MemoryWorld {
         var isAlive = true
 
         init(
-            _ id: ControllerID, region: UnsafeMutableRawPointer?, keepsBackAlone: Bool = false, isProtected: Bool = false
+            _ id: ControllerID, region: UnsafeMutableRawPointer?, keepsBackAlone: Bool = false,
+            isProtected: Bool = false
         ) {
             self.id = id
             layout = RegionLayout(frames: 1024, mirrorFrames: 512, hasTrailers: isProtected)

@@ -192,7 +192,8 @@ import Testing
     }
 
     @Test func anApplicationTagOfAllOnesExemptsWhatIsRead() {
-        for (type, reference, isExempt) in [(1, 9, true), (3, 9, false), (3, 0xFFFF_FFFF, true)] as [(UInt8, UInt32, Bool)] {
+        let cases: [(UInt8, UInt32, Bool)] = [(1, 9, true), (3, 9, false), (3, 0xFFFF_FFFF, true)]
+        for (type, reference, isExempt) in cases {
             let world = Self.world(type)
             let wire = Self.data(1)[0] + Self.tuple(0xDEAD, 0xFFFF, reference)
             #expect(world.command(Self.cdb(0x8A, 0, 1, protect: 3), out: wire).status == .good)

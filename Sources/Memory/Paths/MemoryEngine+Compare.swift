@@ -9,7 +9,8 @@ extension MemoryEngine {
     /// trailer, which goes to the device as a whole.
     @inline(__always) func needsContent(_ op: UnsafeMutablePointer<Operation>, _ index: Int) -> Bool {
         op.pointee.mode != .replace
-            || op.pointee.isProtected && op.pointee.kind != .stateWrite && op.pointee.mask(of: index) != PageSize.fullMask
+            || op.pointee.isProtected && op.pointee.kind != .stateWrite
+                && op.pointee.mask(of: index) != PageSize.fullMask
     }
 
     /// Whether the page's present content is here where the operation needs it; when not, it is staged, and the

@@ -25,7 +25,8 @@ extension MemoryFile {
     static func holdsDirtyPages(_ fd: Int32, _ layout: RegionLayout) -> Bool {
         let chunk = 256
         // A damaged header may claim a trailer that the layout does not have: it is looked at, and then refused.
-        return withUnsafeTemporaryAllocation(byteCount: chunk * layout.headerBytes + PageSize.trailerBytes, alignment: 8) { room in
+        let room = chunk * layout.headerBytes + PageSize.trailerBytes
+        return withUnsafeTemporaryAllocation(byteCount: room, alignment: 8) { room in
             guard let base = room.baseAddress else { return true }
             for first in stride(from: 0, to: layout.frames, by: chunk) {
                 let count = Swift.min(chunk, layout.frames - first)

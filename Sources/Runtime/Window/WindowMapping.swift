@@ -70,8 +70,9 @@ package struct WindowMapping: ~Copyable {
         return true
     }
 
-    /// Copies the header of a page that was placed, with the trailer that counts, the seal last. `CacheHint.finishCopies` stands between the two. The
-    /// caller looks at the window word after a fence behind the last seal of its batch.
+    /// Copies the header of a page that was placed, with the trailer if it counts, the seal last.
+    /// `CacheHint.finishCopies` stands between the two. The caller looks at the window word after a fence behind the
+    /// last seal of its batch.
     package func seal(header: UnsafeRawPointer, slot: UInt32) {
         if !owns(slot) { return }
         let target = base + layout.header(Int(slot))

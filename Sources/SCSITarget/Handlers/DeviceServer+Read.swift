@@ -108,7 +108,9 @@ extension DeviceServer {
     private mutating func sendPages(_ slot: Int, _ run: PageRun) {
         let task = tasks.pointer(slot)
         if isProtected(slot) {
-            if let sense = checkMedium(slot, run) { return fail(slot, sense, total: wireBytes(slot, task.pointee.moved)) }
+            if let sense = checkMedium(slot, run) {
+                return fail(slot, sense, total: wireBytes(slot, task.pointee.moved))
+            }
             if task.pointee.protect != 0 { return sendInterleaved(slot, run) }
         }
         let offset = task.pointee.moved

@@ -51,6 +51,8 @@ package struct SimulationOptions: Sendable {
     package var atomics: Bool?
     /// Whether units are thin and unmapped; drawn when nil.
     package var thin: Bool?
+    /// Type of the units' protection information, 0 for none; drawn when nil.
+    package var protection: UInt8?
 
     package init(seed: UInt64) {
         self.seed = seed
