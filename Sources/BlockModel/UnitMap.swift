@@ -14,6 +14,16 @@ package struct UnitMap: Sendable {
     package var policy: Policy
     /// Room on the device is taken before a write is acknowledged that needs it, and given back by `discard`.
     package var thin = false
+    /// Pages have trailers with protection information; each takes `UnitMap.protectedPageBytes` of the device.
+    package var isProtected = false
+
+    /// Bytes of a page with its trailer on a device: the trailer has a sector of its own behind the page's.
+    @inlinable package static var protectedPageBytes: UInt64 { UInt64(PageSize.bytes) + 512 }
+    /// Bytes that `bytes` of a unit take on its device.
+    @inlinable package static func deviceBytes(_ bytes: UInt64, isProtected: Bool) -> UInt64 {
+        let page = UInt64(PageSize.bytes)
+        return isProtected ? (bytes + page - 1) / page * protectedPageBytes : bytes
+    }
 
     package init(
         sectors: UInt64, device: DeviceIndex, dataOffset: UInt64, stateOffset: UInt64, preferred: ControllerID,

@@ -22,7 +22,7 @@ package struct UnitProfile: Hashable, Sendable {
     package var thin = false
     /// The longest write that is all-or-nothing by WRITE ATOMIC, in bytes; 0: there is no such command.
     package var atomicBytes: UInt32 = 0
-    /// Type of T10 protection information (SBC-4 §4.21): 0 none, 1, or 3.
+    /// Type of T10 protection information (SBC-4 §4.21): 0 none, 1, 2 or 3; only of units with blocks of 512 bytes.
     package var protectionType: UInt8 = 0
     /// What the target port group of the controller that is not home says.
     package var accessStyle = AccessStyle.asymmetric

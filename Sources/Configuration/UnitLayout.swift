@@ -3,7 +3,8 @@ import Controller
 import Primitives
 
 /// Where units stand on their devices: after the array's own first MiB, one after the other in the order of the file,
-/// each on a MiB boundary. A unit without a size gets what the others of its pool leave.
+/// each on a MiB boundary. A unit without a size gets what the others of its pool leave. A unit with protection
+/// information takes 4608 bytes for each 4096.
 ///
 ///     0          1 MiB                                                    end
 ///     | label, states | first unit | second unit | …                     |
@@ -31,7 +32,7 @@ struct UnitLayout {
             if items.contains(where: \.profile.thin) {
                 guard allThin(items, pool, devices[index]) else { continue }
                 place(items, pool, device, DevicesSection.size.upperBound)
-                thin[device] = items.reduce(0) { $0 + Self.aligned($1.size ?? 0) }
+                thin[device] = items.reduce(0) { $0 + Self.room($1, $1.size ?? 0) }
             } else {
                 place(items, pool, device, devices[index].dataBytes)
             }
@@ -77,7 +78,9 @@ struct UnitLayout {
         guard let sized = sizedTotal(items, pool, capacity) else { return }
         let left = capacity > sized ? capacity - sized : 0
         // Whole MiB, so that what follows keeps its place.
-        let rest = left / Self.alignment * Self.alignment
+        let isProtected = unsized.first.map { $0.profile.protectionType != 0 } ?? false
+        let most = isProtected ? left / UnitMap.protectedPageBytes * UInt64(PageSize.bytes) : left
+        let rest = most / Self.alignment * Self.alignment
         if let unsized = unsized.first, rest < LogicalUnitsSection.size.lowerBound {
             unsized.entry.refuseKey(
                 "nothing is left of \(pool.name) for it; give the other units less, or the device more")
@@ -88,7 +91,7 @@ struct UnitLayout {
             let bytes = item.size ?? rest
             places[item.lun] = Place(
                 device: device, bytes: bytes, dataOffset: offset, stateOffset: DeviceLayout.stateOffset(ordinal))
-            offset += Self.aligned(bytes)
+            offset += Self.room(item, bytes)
         }
     }
 
@@ -99,15 +102,22 @@ struct UnitLayout {
         var total: UInt64 = 0
         for item in items {
             guard let size = item.size else { continue }
-            guard size <= capacity, total <= capacity - size else {
+            let taken = UnitMap.deviceBytes(size, isProtected: item.profile.protectionType != 0)
+            guard taken <= capacity, total <= capacity - taken else {
+                let tags = taken == size ? "" : " and their protection information"
                 item.sizeEntry?.refuse(
-                    "\(ByteCount.format(size)) do not fit: \(pool.name) has \(ByteCount.format(capacity)), of which "
-                        + "\(ByteCount.format(total)) are taken")
+                    "\(ByteCount.format(size))\(tags) do not fit: \(pool.name) has \(ByteCount.format(capacity)), "
+                        + "of which \(ByteCount.format(total)) are taken")
                 return nil
             }
-            total += Self.aligned(size)
+            total += Self.room(item, size)
         }
         return total
+    }
+
+    /// What `bytes` of a unit take of its device, up to the boundary behind them.
+    private static func room(_ item: LogicalUnitsSection.Item, _ bytes: UInt64) -> UInt64 {
+        aligned(UnitMap.deviceBytes(bytes, isProtected: item.profile.protectionType != 0))
     }
 
     private static func aligned(_ bytes: UInt64) -> UInt64 { (bytes + alignment - 1) / alignment * alignment }

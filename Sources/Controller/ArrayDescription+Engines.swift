@@ -50,7 +50,7 @@ extension ArrayDescription {
 
     func memory(_ id: ControllerID) -> MemoryConfiguration {
         var configuration = MemoryConfiguration(
-            controller: id, arrayID: UInt32(truncatingIfNeeded: pairID), units: units.map(\.map),
+            controller: id, arrayID: UInt32(truncatingIfNeeded: pairID), units: units.map(\.storageMap),
             deviceCount: devices.count)
         configuration.hasPartner = controllers.count > 1
         return configuration
@@ -89,6 +89,7 @@ extension ArrayDescription {
         block.bootID = start.bootID
         block.frames = UInt32(layout.frames)
         block.mirrorFrames = UInt32(layout.mirrorFrames)
+        block.hasTrailers = layout.hasTrailers
         block.pid = start.pid
         block.pidStartTime = start.pidStartTime
         return block

@@ -1,4 +1,5 @@
 import BlockModel
+import PagingFormats
 import Primitives
 
 /// The array as its configuration describes it: everything a controller must know before it starts. The Configuration
@@ -30,6 +31,16 @@ package struct ArrayDescription: Sendable {
         self.devices = devices
         self.units = units
         self.targets = targets
+    }
+}
+
+extension ArrayDescription {
+    /// Some unit has protection information: frames of the memory have trailers.
+    package var hasProtection: Bool { units.contains { $0.profile.protectionType != 0 } }
+
+    /// How a controller's memory is laid out.
+    package func memoryLayout(_ controller: ControllerDescription) -> RegionLayout {
+        RegionLayout(bytes: controller.memoryBytes, hasTrailers: hasProtection)
     }
 }
 
@@ -132,6 +143,13 @@ package struct UnitDescription: Sendable {
         self.blockLength = blockLength
         self.naa = naa
         self.serial = serial
+    }
+
+    /// What Memory knows of the unit.
+    var storageMap: UnitMap {
+        var map = map
+        map.isProtected = profile.protectionType != 0
+        return map
     }
 }
 

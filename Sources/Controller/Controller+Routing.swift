@@ -159,7 +159,10 @@ extension Controller {
             case .place(let placement): effects.append(.place(placement))
             case .send(let frame):
                 if let message = copy.takeMessage(frame) {
-                    pair.handle(.send(message, data: copy.data(frame), stable: true), at: now)
+                    let (data, trailer) = (copy.data(frame), copy.trailer(frame, of: message))
+                    pair.handle(
+                        trailer.map { .sendPage(message, data: data, trailer: $0) }
+                            ?? .send(message, data: data, stable: true), at: now)
                 }
             case .copied(let frame): memory.copied(frame, at: now)
             }

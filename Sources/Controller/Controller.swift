@@ -65,7 +65,8 @@ package struct Controller: ~Copyable {
         pageLists = .allocate(capacity: tokens * PageSize.operationPages)
         pageLists.initialize(repeating: .none, count: tokens * PageSize.operationPages)
         let frames = Frames(
-            base: region + layout.frameOffset, count: layout.frames, parameters: parameters, parameterCount: slots)
+            base: region + layout.frameOffset, count: layout.frames, parameters: parameters, parameterCount: slots,
+            trailers: layout.hasTrailers ? region + layout.trailer(0) : nil)
         let lists = PageLists(base: pageLists, count: tokens)
 
         isForeignRegion = start.memoryIsFresh || start.memoryIsLost

@@ -142,6 +142,12 @@ package struct CopyEngine: ~Copyable {
         UnsafeRawPointer(region + layout.frame(Int(frame.raw)))
     }
 
+    /// First byte of what follows it in the message, when the page has a trailer.
+    package func trailer(_ frame: FrameIndex, of message: PagingMessage) -> UnsafeRawPointer? {
+        message.dataLength == UInt32(PageSize.bytes)
+            ? nil : UnsafeRawPointer(region + layout.trailer(Int(frame.raw)))
+    }
+
     /// The write page message of a frame whose `send` was taken; nil when none is needed any more.
     package mutating func takeMessage(_ frame: FrameIndex) -> PagingMessage? {
         guard copies[Int(frame.raw)].method == .messaging else { return nil }
@@ -164,7 +170,7 @@ package struct CopyEngine: ~Copyable {
         message.groupSize = header.role == .standing ? 1 : header.groupSize
         message.groupCounter = header.groupCounter
         message.checksum = header.checksum
-        message.dataLength = UInt32(PageSize.bytes)
+        message.dataLength = UInt32(PageSize.bytes + (header.hasTrailer ? PageSize.trailerBytes : 0))
         return message
     }
 }

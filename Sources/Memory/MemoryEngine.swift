@@ -33,6 +33,9 @@ package struct MemoryEngine: ~Copyable {
     var transfers: Table<Transfer>
     let transferSlices: UnsafeMutablePointer<ByteSlice>
     let transferFrames: UnsafeMutablePointer<FrameIndex>
+    /// Sectors for trailers on their way to and from devices, `PageSize.operationPages` a transfer; empty when no unit
+    /// has protection information.
+    let transferSectors: UnsafeMutableRawBufferPointer
     let operations: UnsafeMutablePointer<Operation>
     let operationCount: Int
     /// Numbers of the records of the pages that an operation has locked, `PageSize.operationPages` an operation.
@@ -85,6 +88,9 @@ package struct MemoryEngine: ~Copyable {
     ) {
         precondition(
             layout.mirrorStart >= 4 * PageSize.operationPages, "a memory needs four operations' worth of frames")
+        precondition(
+            layout.hasTrailers || !configuration.units.contains(where: \.isProtected),
+            "units with protection information in a memory without trailers")
         self.configuration = configuration
         self.region = region
         self.layout = layout
@@ -100,6 +106,10 @@ package struct MemoryEngine: ~Copyable {
         transfers = Table(capacity: MemoryLimits.transfers, initial: Transfer())
         transferSlices = .allocate(capacity: MemoryLimits.transfers * PageSize.operationPages)
         transferFrames = .allocate(capacity: MemoryLimits.transfers * PageSize.operationPages)
+        let isProtected = layout.hasTrailers && configuration.units.contains(where: \.isProtected)
+        transferSectors = .allocate(
+            byteCount: isProtected ? MemoryLimits.transfers * PageSize.operationPages * 512 : 0, alignment: 512)
+        transferSectors.initializeMemory(as: UInt8.self, repeating: 0)
         operationCount = lists.count + configuration.units.count
         operations = .allocate(capacity: operationCount)
         operations.initialize(repeating: Operation(), count: operationCount)
@@ -122,6 +132,7 @@ package struct MemoryEngine: ~Copyable {
     deinit {
         transferSlices.deallocate()
         transferFrames.deallocate()
+        transferSectors.deallocate()
         operations.deallocate()
         pageSlots.deallocate()
         devices.deallocate()

@@ -131,7 +131,8 @@ package struct PagingMessage: Sendable, Equatable {
         guard let kind = MessageKind(rawValue: base.byte(0)), base.byte(1) <= 1,
             let status = MessageStatus(rawValue: base.byte(2)), let mode = PointerMode(rawValue: base.byte(3)),
             let outcome = ReleaseOutcome(rawValue: base.byte(4)), base.little32(52) <= 1,
-            base.little32(68) <= UInt32(PageSize.bytes), base.little64(56) <= ChannelLimits.counter
+            base.little32(68) <= UInt32(PageSize.bytes + PageSize.trailerBytes),
+            base.little64(56) <= ChannelLimits.counter
         else { return nil }
         self.kind = kind
         isAnswer = base.byte(1) == 1

@@ -5,7 +5,7 @@ import Primitives
 ///
 ///     page 0              superblock
 ///     page 1              control words: window word at 0, Lamport counter at 64
-///     pages 2 …           frame headers, 128 bytes a frame
+///     pages 2 …           frame headers, 128 bytes a frame; with trailers 192, of which the last 64 are the trailer
 ///     then                page frames: own area first, mirror area (the last `mirrorFrames`) after it
 @frozen
 @usableFromInline
@@ -14,35 +14,47 @@ package struct RegionLayout: Sendable, Equatable {
     @usableFromInline package let frames: Int
     /// Frames of the mirror area: what the partner places its pages in.
     @usableFromInline package let mirrorFrames: Int
+    /// Bytes from a frame's header to the next.
+    @usableFromInline package let headerBytes: Int
 
     @inlinable package static var superblockBytes: Int { 4096 }
     @inlinable package static var controlOffset: Int { 4096 }
     @inlinable package static var lamportOffset: Int { controlOffset + 64 }
     @inlinable package static var headerOffset: Int { 8192 }
-    @inlinable package static var headerBytes: Int { 128 }
+    /// Bytes of a header by itself, and of one with its frame's trailer.
+    @inlinable package static var plainHeaderBytes: Int { 128 }
+    @inlinable package static var trailedHeaderBytes: Int { Frames.trailerStride }
 
-    package init(frames: Int, mirrorFrames: Int) {
+    /// - Parameter hasTrailers: each frame has a trailer, for the protection information of units that have it.
+    package init(frames: Int, mirrorFrames: Int, hasTrailers: Bool = false) {
         self.frames = frames
         self.mirrorFrames = mirrorFrames
+        headerBytes = hasTrailers ? Self.trailedHeaderBytes : Self.plainHeaderBytes
     }
 
+    /// Frames have trailers.
+    @inlinable package var hasTrailers: Bool { headerBytes == Self.trailedHeaderBytes }
+
     /// The layout of a memory of `bytes`: half of the frames are the mirror area ("at most half lent to the partner").
-    package init(bytes: Int) {
-        let frames = (bytes - Self.headerOffset - PageSize.bytes) / (PageSize.bytes + Self.headerBytes)
-        self.init(frames: frames, mirrorFrames: frames / 2)
+    package init(bytes: Int, hasTrailers: Bool = false) {
+        let header = hasTrailers ? Self.trailedHeaderBytes : Self.plainHeaderBytes
+        let frames = (bytes - Self.headerOffset - PageSize.bytes) / (PageSize.bytes + header)
+        self.init(frames: frames, mirrorFrames: frames / 2, hasTrailers: hasTrailers)
     }
 
     /// First frame of the mirror area.
     @inlinable package var mirrorStart: Int { frames - mirrorFrames }
     /// Byte offset of frame 0, on a page boundary.
     @inlinable package var frameOffset: Int {
-        (Self.headerOffset + frames * Self.headerBytes + PageSize.bytes - 1) / PageSize.bytes * PageSize.bytes
+        (Self.headerOffset + frames * headerBytes + PageSize.bytes - 1) / PageSize.bytes * PageSize.bytes
     }
     /// Bytes of the whole region.
     @inlinable package var bytes: Int { frameOffset + frames * PageSize.bytes }
     /// Byte offset of a frame's header.
     @inlinable @inline(__always)
-    package func header(_ frame: Int) -> Int { Self.headerOffset + frame * Self.headerBytes }
+    package func header(_ frame: Int) -> Int { Self.headerOffset + frame * headerBytes }
+    /// Byte offset of a frame's trailer; only in a memory that has them.
+    @inlinable package func trailer(_ frame: Int) -> Int { header(frame) + Self.plainHeaderBytes }
     /// Byte offset of a frame.
     @inlinable @inline(__always)
     package func frame(_ frame: Int) -> Int { frameOffset + frame * PageSize.bytes }
@@ -58,80 +70,18 @@ package enum WindowWord {
     package static var closed: UInt64 { 0 }
 }
 
-/// The first page of a memory file.
-///
-///      0 magic  8 format version  12 controller  16 pair id  24 memory id high  32 low  40 incarnation
-///     48 boot id high  56 low  64 frames  68 mirror frames   72 epoch known  76 pid   80 pid's start time   88 lineage
-///   4092 CRC32C
-package struct Superblock: Equatable, Sendable {
-    package var controller: UInt32 = 0
-    package var pairID: UInt64 = 0
-    package var memoryID: WitnessRecord.MemoryID = .none
-    package var incarnation: UInt64 = 0
-    /// The kernel's boot id when the memory was last used: another one means that the mapping went through a power
-    /// cycle.
-    package var bootID: WitnessRecord.MemoryID = .none
-    package var frames: UInt32 = 0
-    package var mirrorFrames: UInt32 = 0
-    package var epoch: UInt32 = 0
-    package var pid: UInt32 = 0
-    package var pidStartTime: UInt64 = 0
-    package var lineage: UInt64 = 0
-
-    package init() {}
-
-    static var magic: UInt64 { 0x5952_4F4D_454D_4D47 }
-
-    /// Writes the 4 KiB.
-    package func encode(to base: UnsafeMutableRawPointer) {
-        base.initializeMemory(as: UInt8.self, repeating: 0, count: RegionLayout.superblockBytes)
-        base.put(little64: Self.magic, 0)
-        base.put(little32: 1, 8)
-        base.put(little32: controller, 12)
-        base.put(little64: pairID, 16)
-        base.put(little64: memoryID.high, 24)
-        base.put(little64: memoryID.low, 32)
-        base.put(little64: incarnation, 40)
-        base.put(little64: bootID.high, 48)
-        base.put(little64: bootID.low, 56)
-        base.put(little32: frames, 64)
-        base.put(little32: mirrorFrames, 68)
-        base.put(little32: epoch, 72)
-        base.put(little32: pid, 76)
-        base.put(little64: pidStartTime, 80)
-        base.put(little64: lineage, 88)
-        base.put(little32: Checksum.crc32c(base, 4092), 4092)
-    }
-
-    /// Reads the 4 KiB; nil when they are not the superblock of a memory in a format that we know.
-    package init?(decoding base: UnsafeRawPointer) {
-        guard base.little64(0) == Self.magic, base.little32(8) == 1,
-            base.little32(4092) == Checksum.crc32c(base, 4092)
-        else { return nil }
-        controller = base.little32(12)
-        pairID = base.little64(16)
-        memoryID = .init(high: base.little64(24), low: base.little64(32))
-        incarnation = base.little64(40)
-        bootID = .init(high: base.little64(48), low: base.little64(56))
-        frames = base.little32(64)
-        mirrorFrames = base.little32(68)
-        epoch = base.little32(72)
-        pid = base.little32(76)
-        pidStartTime = base.little64(80)
-        lineage = base.little64(88)
-    }
-}
-
-/// The header of a page frame, 128 bytes of the region. It is *sealed* by one release store of its first word, which
-/// holds a tag and the CRC32C of the rest: a reader sees a whole header or none. Only frames whose content must
-/// survive (dirty, or mirrored for the partner) are sealed; a clean page's header is open, so a restart forgets it.
+/// The header of a page frame, 128 bytes of the region, and behind it the frame's trailer (64 bytes: the protection
+/// information of the page), where the page's unit has such. It is *sealed* by one release store of its first word,
+/// which holds a tag and the CRC32C of the rest, trailer included: a reader sees a whole header or none. Only frames
+/// whose content must survive (dirty, or mirrored for the partner) are sealed; a clean page's header is open, so a restart forgets it.
 ///
 /// A write of several pages that is all-or-nothing is a *group*: its members are sealed first, each with a tag that
 /// says that it counts only beside its leader; the leader's seal, last, makes all of them count at once. Then every
 /// one is settled: its tag becomes that of a page of its own, and any of them may go before the others.
 ///
 ///      0 seal   8 epoch  12 controller  16 counter   24 GUID high  32 GUID low   40 unit  42 kind  43 valid mask
-///     44 dirty mask  46 group size   48 page   56 data CRC32C   64 group counter   72 mirror slot   80 spare
+///     44 dirty mask  45 one when a trailer counts  46 group size   48 page   56 CRC32C of data and trailer
+///     64 group counter   72 mirror slot   80 spare   128 trailer
 package struct FrameHeader: Equatable, Sendable {
     package enum Kind: UInt8, Sendable { case data = 1, state = 2 }
     /// What a seal says of the frame's group.
@@ -150,6 +100,8 @@ package struct FrameHeader: Equatable, Sendable {
     package var kind: Kind = .data
     package var validMask: UInt8 = 0
     package var dirtyMask: UInt8 = 0
+    /// The trailer behind the header belongs to the page.
+    package var hasTrailer = false
     /// Pages that this version is all-or-nothing with; 1 for a page of its own.
     package var groupSize: UInt16 = 1
     package var page: UInt64 = 0
@@ -179,7 +131,8 @@ package struct FrameHeader: Equatable, Sendable {
         }
     }
 
-    /// Writes everything but the seal and returns the seal, which `seal(_:at:)` stores.
+    /// Writes everything but seal and trailer, which is there already when it counts, and returns the seal, which
+    /// `seal(_:at:)` stores.
     package func encode(to base: UnsafeMutableRawPointer) -> UInt64 {
         base.put(little32: version.epoch, 8)
         base.put(little32: UInt32(version.controller), 12)
@@ -190,20 +143,31 @@ package struct FrameHeader: Equatable, Sendable {
         base.put(byte: kind.rawValue, 42)
         base.put(byte: validMask, 43)
         base.put(byte: dirtyMask, 44)
-        base.put(byte: 0, 45)
+        base.put(byte: hasTrailer ? 1 : 0, 45)
         base.put(little16: groupSize, 46)
         base.put(little64: page, 48)
         base.put(little32: checksum, 56)
         base.put(little32: 0, 60)
         base.put(little64: groupCounter, 64)
         base.put(little32: mirrorSlot, 72)
-        (base + 76).initializeMemory(as: UInt8.self, repeating: 0, count: RegionLayout.headerBytes - 76)
+        (base + 76).initializeMemory(as: UInt8.self, repeating: 0, count: RegionLayout.plainHeaderBytes - 76)
         return Self.sealWord(base, role)
     }
 
-    /// The seal that fits the 120 bytes behind it.
+    /// Bytes of a whole header, with its trailer if one counts.
+    @inlinable package static func length(_ base: UnsafeRawPointer) -> Int {
+        base.byte(45) == 1 ? RegionLayout.trailedHeaderBytes : RegionLayout.plainHeaderBytes
+    }
+
+    /// The seal that fits the bytes behind it.
     package static func sealWord(_ base: UnsafeRawPointer, _ role: Role) -> UInt64 {
-        tag(role) << 32 | UInt64(Checksum.crc32c(base + 8, RegionLayout.headerBytes - 8))
+        tag(role) << 32 | UInt64(Checksum.crc32c(base + 8, length(base) - 8))
+    }
+
+    /// The checksum of a page, with its trailer if it has one that counts.
+    package static func contentChecksum(_ page: UnsafeRawPointer, trailer: UnsafeRawPointer?) -> UInt32 {
+        guard let trailer else { return Checksum.crc32c(page, PageSize.bytes) }
+        return ~Checksum.extend(Checksum.extend(~0, page, PageSize.bytes), trailer, PageSize.trailerBytes)
     }
 
     /// The header counts by itself from now on; nothing happens to an open one.
@@ -239,6 +203,7 @@ package struct FrameHeader: Equatable, Sendable {
         unit = base.little16(40)
         validMask = base.byte(43)
         dirtyMask = base.byte(44)
+        hasTrailer = base.byte(45) == 1
         groupSize = base.little16(46)
         page = base.little64(48)
         checksum = base.little32(56)

@@ -123,6 +123,8 @@ package struct PairEngine: ~Copyable {
     private mutating func take(_ event: PairEvent, at now: Instant) -> Bool {
         switch event {
         case .send(let message, let data, let stable): return send(message, data: data, stable: stable, at: now)
+        case .sendPage(let message, let data, let trailer):
+            return send(message, data: data, stable: true, trailer: trailer, at: now)
         case .transmitted(let stream, let count):
             channel.transmitted(stream, count)
             return false
@@ -163,8 +165,8 @@ package struct PairEngine: ~Copyable {
         case .partnerMemory(let base, _): if base != nil { effects.append(.releasePartnerMemory) }
         case .closed(let stream): _ = channel.closed(stream, &effects)
         case .received, .transmitted, .witnessRead, .witnessSwapped, .partnerEnded, .fenced, .windowOpened,
-            .windowClosed, .devicesWritable, .labelled, .labelsRead, .authenticated, .random, .report, .send, .stop,
-            .tick:
+            .windowClosed, .devicesWritable, .labelled, .labelsRead, .authenticated, .random, .report, .send,
+            .sendPage, .stop, .tick:
             break
         }
     }

@@ -43,6 +43,8 @@ package enum PairEvent {
     /// A message for the partner with its `dataLength` bytes of data. With `stable` the bytes stay unchanged until the
     /// message is answered or `channelDown` was ordered, and are sent from where they are; else they are copied.
     case send(PagingMessage, data: UnsafeRawPointer?, stable: Bool)
+    /// A page with its trailer: stable `data`, and the `PageSize.trailerBytes` that follow it in the message.
+    case sendPage(PagingMessage, data: UnsafeRawPointer, trailer: UnsafeRawPointer)
 
     /// Clean stop.
     case stop

@@ -38,6 +38,7 @@ package enum OperationCode: UInt8, Sendable, CaseIterable {
     case modeSense10 = 0x5A
     case persistentReserveIn = 0x5E
     case persistentReserveOut = 0x5F
+    case variableLength = 0x7F
     case read16 = 0x88
     case compareAndWrite = 0x89
     case write16 = 0x8A

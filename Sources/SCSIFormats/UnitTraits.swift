@@ -8,6 +8,8 @@ package struct UnitTraits: OptionSet, Sendable {
     package static var thin: Self { Self(rawValue: 2) }
     /// VERSION 05h: pages as SPC-3 and SBC-2 have them.
     package static var legacy: Self { Self(rawValue: 4) }
+    /// Blocks have protection information.
+    package static var protected: Self { Self(rawValue: 128) }
     /// The array can be managed over the network.
     package static var managed: Self { Self(rawValue: 8) }
 }

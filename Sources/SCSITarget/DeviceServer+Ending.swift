@@ -119,6 +119,7 @@ extension DeviceServer {
     mutating func dataInDelivered(_ slot: Int) {
         let phase = tasks[slot].phase
         guard phase == .sending || phase == .sendingParameters else { return }
+        if sendsNextPiece(slot) { return }
         releasePages(slot)
         if tasks[slot].final {
             end(slot)
@@ -138,8 +139,9 @@ extension DeviceServer {
         guard tasks[slot].phase == .receiving, Int(tasks[slot].row) < commands.count else { return }
         switch commands[Int(tasks[slot].row)].handler {
         case .medium(.verify): resume(slot, .compare)
-        case .medium(.compareAndWrite): compareDataReceived(slot)
         case .medium(.writeSame): resume(slot, .pattern)
+        case .medium where tasks[slot].protect != 0: pieceReceived(slot)
+        case .medium(.compareAndWrite): compareDataReceived(slot)
         case .medium: resume(slot, .commit)
         case .dataOut: resume(slot, .list)
         case .dataIn, .plain: break
@@ -195,10 +197,10 @@ extension DeviceServer {
         switch tasks[slot].phase {
         case .reading where commands[Int(tasks[slot].row)].handler == .dataOut(.sendDiagnostic):
             selfTestFailed(slot)
-        case .reading, .preparing: fail(slot, fault ?? .deviceGone, total: tasks[slot].moved)
+        case .reading, .preparing: fail(slot, fault ?? .deviceGone, total: wireBytes(slot, tasks[slot].moved))
         case .committing:
             tasks[slot].holdsPages = false
-            if let fault { fail(slot, fault, total: tasks[slot].moved) } else { committed(slot) }
+            if let fault { fail(slot, fault, total: wireBytes(slot, tasks[slot].moved)) } else { committed(slot) }
         case .synchronizing:
             if let fault { fail(slot, fault) } else { synchronized(slot) }
         case .discarding:

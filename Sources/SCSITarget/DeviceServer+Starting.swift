@@ -41,8 +41,10 @@ extension DeviceServer {
             fail(slot, sense)
             return
         }
-        if let violation = commands[Int(index)].violation(task.pointee.cdb) {
-            fail(slot, .invalidField(inCDB: violation.byte, bit: violation.bit))
+        if let violation = commands[Int(index)].violation(task.pointee.cdb),
+            let sense = protectionRefusal(slot, violation)
+        {
+            fail(slot, sense)
             return
         }
         if commands[Int(index)].traits.contains(.writes), let sense = writeProtection(slot) {
@@ -59,8 +61,9 @@ extension DeviceServer {
         let unit = units.pointer(unit)
         // SPC-3 and SBC-2 know no referrals.
         if unit.pointee.traits.contains(.legacy), commands[row].handler == .dataIn(.reportReferrals) { return false }
-        if traits.isDisjoint(with: [.atomic, .thin, .removable, .recent]) { return true }
+        if traits.isDisjoint(with: [.atomic, .thin, .removable, .recent, .type2]) { return true }
         if traits.contains(.recent) { return !unit.pointee.traits.contains(.legacy) }
+        if traits.contains(.type2) { return unit.pointee.profile.protectionType == 2 }
         if traits.contains(.atomic) { return unit.pointee.profile.atomicBytes > 0 }
         return traits.contains(.thin) ? unit.pointee.profile.thin : unit.pointee.profile.removable
     }
@@ -75,15 +78,14 @@ extension DeviceServer {
         }
     }
 
-    /// Sense data of an operation code or service action that is not in the table. READ (32) and its like exist with
-    /// type 2 protection only; without, they are invalid operation codes (SBC-3 §5.14, §5.34, §5.40, §5.44, §5.47).
+    /// Sense data of an operation code or service action that the unit does not have. READ (32) and its like exist
+    /// with type 2 protection only; without, they are invalid operation codes (SBC-3 §5.14, §5.34, §5.40, §5.44,
+    /// §5.47).
     static func unknown(_ index: UInt8, _ cdb: CDB) -> SenseData {
-        let isLong = cdb[0] == CommandRow.variableLength
-        let isProtected = isLong && (0x0009...0x000D).contains(cdb.big16(8))
-        guard index == CommandTable.unknownServiceAction, !isProtected else {
+        guard index == CommandTable.unknownServiceAction else {
             return SenseData(.illegalRequest, .invalidCommandOperationCode)
         }
-        return isLong ? .invalidField(inCDB: 8) : .invalidField(inCDB: 1, bit: 4)
+        return cdb[0] == CommandRow.variableLength ? .invalidField(inCDB: 8) : .invalidField(inCDB: 1, bit: 4)
     }
 
     /// Why the command's unit refuses writes of the command's initiator, nil when it does not.

@@ -125,6 +125,10 @@ package struct DeviceServer: ~Copyable {
         precondition(unit.blockLength == 512 || unit.blockLength == 4096, "a block length that is neither 512 nor 4096")
         let shift: UInt64 = unit.blockLength == 512 ? 0 : 3
         precondition((unit.sectors >> shift) > 0, "a unit without a block")
+        let type = unit.profile.protectionType
+        precondition(
+            type == 0 || type <= 3 && shift == 0 && frames.trailers != nil,
+            "protection information needs blocks of 512 bytes, and a memory with trailers")
         units[ordinal].index = unit.index
         units[ordinal].lun = unit.lun
         units[ordinal].sectors = (unit.sectors >> shift) << shift

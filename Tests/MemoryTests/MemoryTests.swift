@@ -7,8 +7,10 @@ import Testing
 /// The memory of a pair through the stories of its life, each for many seeds and with both copy methods.
 @Suite struct MemoryTests {
     /// A pair that was formed by agreeing on headers, as both members do at a restart.
-    static func pair(seed: UInt64, usesWindow: Bool) -> (MemoryWorld, MemoryUser) {
-        let world = MemoryWorld(seed: seed, usesWindow: usesWindow)
+    static func pair(
+        seed: UInt64, usesWindow: Bool, isProtected: Bool = false
+    ) -> (MemoryWorld, MemoryUser) {
+        let world = MemoryWorld(seed: seed, usesWindow: usesWindow, isProtected: isProtected)
         form(world, epoch: 1)
         return (world, MemoryUser(world))
     }

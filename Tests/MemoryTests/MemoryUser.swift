@@ -12,6 +12,12 @@ final class MemoryUser {
 
     init(_ world: MemoryWorld) { self.world = world }
 
+    /// The protection information of a sector with a tag: that of its place and content alone; all ones where nothing
+    /// was written.
+    static func tuple(_ sector: Int, _ tag: UInt8) -> UInt64 {
+        tag == 0 ? .max : UInt64(sector) << 16 | UInt64(tag) << 8 | 0x5A
+    }
+
     private func take(_ node: MemoryWorld.Node, _ token: BlockToken) -> BlockResponse? {
         for (index, response) in node.responses.enumerated() {
             switch response {
@@ -34,7 +40,9 @@ final class MemoryUser {
     }
 
     /// Writes an extent through a controller; false when it did not complete well.
-    func write(_ id: ControllerID, start: UInt64, count: UInt32, durable: Bool = false) -> Bool {
+    func write(
+        _ id: ControllerID, start: UInt64, count: UInt32, durable: Bool = false, mode: CommitMode = .replace
+    ) -> Bool {
         let node = world.nodes[Int(id.rawValue)]
         let token = BlockToken(slot: 3)
         world.request(id, .prepareWrite(token, UnitIndex(0), BlockExtent(start: start, count: count), scratch: false))
@@ -45,9 +53,13 @@ final class MemoryUser {
         while position < Int(run.count) {
             let (base, length) = run.piece(at: position, frames: node.frames, lists: node.lists)
             base.initializeMemory(as: UInt8.self, repeating: tag, count: length)
+            for offset in stride(from: position, to: position + length, by: 512) where world.isProtected {
+                run.tuple(at: offset, frames: node.frames, lists: node.lists).put(
+                    little64: Self.tuple(Int(start) + offset / 512, tag), 0)
+            }
             position += length
         }
-        world.request(id, .commitWrite(token, CommitOptions(durable: durable)))
+        world.request(id, .commitWrite(token, CommitOptions(durable: durable, mode: mode)))
         guard case .completed(_, let fault)? = wait(node, token), fault == nil else { return false }
         for sector in start..<(start + UInt64(count)) { expected[Int(sector)] = tag }
         return true
@@ -69,6 +81,10 @@ final class MemoryUser {
                 let sector = Int(start) + (position + offset) / 512
                 let bytes = UnsafeRawBufferPointer(start: base + offset, count: 512)
                 if wrong == nil && !bytes.allSatisfy({ $0 == expected[sector] }) { wrong = sector }
+                guard wrong == nil, world.isProtected else { continue }
+                let tuple = UnsafeRawPointer(
+                    run.tuple(at: position + offset, frames: node.frames, lists: node.lists)).little64(0)
+                if tuple != Self.tuple(sector, expected[sector]) { wrong = sector }
             }
             position += length
         }

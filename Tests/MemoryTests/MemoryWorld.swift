@@ -13,7 +13,7 @@ final class MemoryWorld {
     /// One controller's memory: the region survives `restart`, the engine does not.
     final class Node {
         let id: ControllerID
-        let layout = RegionLayout(frames: 1024, mirrorFrames: 512)
+        let layout: RegionLayout
         let region: UnsafeMutableRawPointer
         let lists: PageLists
         let frames: Frames
@@ -25,21 +25,26 @@ final class MemoryWorld {
         var transfers: [StorageRequest] = []
         var isAlive = true
 
-        init(_ id: ControllerID, region: UnsafeMutableRawPointer?, keepsBackAlone: Bool = false) {
+        init(
+            _ id: ControllerID, region: UnsafeMutableRawPointer?, keepsBackAlone: Bool = false,
+            isProtected: Bool = false
+        ) {
             self.id = id
+            layout = RegionLayout(frames: 1024, mirrorFrames: 512, hasTrailers: isProtected)
             self.region = region ?? .allocate(byteCount: layout.bytes, alignment: 4096)
             if region == nil { self.region.initializeMemory(as: UInt8.self, repeating: 0, count: layout.bytes) }
             lists = PageLists(base: .allocate(capacity: MemoryWorld.tokens * 64), count: MemoryWorld.tokens)
             frames = Frames(
                 base: self.region + layout.frameOffset, count: layout.frames, parameters: self.region,
-                parameterCount: 0)
+                parameterCount: 0, trailers: isProtected ? self.region + layout.trailer(0) : nil)
             var policy = Policy.standard
             policy.rows[0].destageAge = .milliseconds(20)
             policy.rows[1].destageAge = .milliseconds(20)
             for row in policy.rows.indices { policy.rows[row].keepBackAlone = keepsBackAlone }
-            let map = UnitMap(
+            var map = UnitMap(
                 sectors: MemoryWorld.unitSectors, device: DeviceIndex(0), dataOffset: 1 << 20, stateOffset: 64 << 10,
                 preferred: .a, policy: policy)
+            map.isProtected = isProtected
             memory = MemoryEngine(
                 configuration: MemoryConfiguration(controller: id, arrayID: 7, units: [map], deviceCount: 1),
                 region: self.region, layout: layout, frames: frames, lists: lists, at: .zero)
@@ -49,7 +54,9 @@ final class MemoryWorld {
     }
 
     var nodes: [Node]
-    var device = [UInt8](repeating: 0, count: (1 << 20) + Int(unitSectors) * 512)
+    var device: [UInt8]
+    /// The unit has protection information.
+    let isProtected: Bool
     var random: SeededRandom
     var now = Instant(nanoseconds: 1_000_000_000)
     var usesWindow: Bool
@@ -58,15 +65,19 @@ final class MemoryWorld {
     /// The kinds of the messages that were sent.
     var kinds: [MessageKind] = []
 
-    init(seed: UInt64, usesWindow: Bool) {
+    init(seed: UInt64, usesWindow: Bool, isProtected: Bool = false) {
         random = SeededRandom(seed: seed)
         self.usesWindow = usesWindow
-        nodes = [Node(.a, region: nil), Node(.b, region: nil)]
+        self.isProtected = isProtected
+        let bytes = UnitMap.deviceBytes(Self.unitSectors * 512, isProtected: isProtected)
+        device = [UInt8](repeating: 0, count: (1 << 20) + Int(bytes))
+        nodes = ControllerID.allCases.map { Node($0, region: nil, isProtected: isProtected) }
     }
 
     func restart(_ id: ControllerID, keepsBackAlone: Bool = false) {
         let old = nodes[Int(id.rawValue)]
-        nodes[Int(id.rawValue)] = Node(id, region: old.region, keepsBackAlone: keepsBackAlone)
+        nodes[Int(id.rawValue)] = Node(
+            id, region: old.region, keepsBackAlone: keepsBackAlone, isProtected: isProtected)
     }
 
     func order(_ id: ControllerID, _ order: MembershipOrder) {
@@ -115,7 +126,10 @@ final class MemoryWorld {
                     if ok { place(placement, from: node, to: partner) }
                     node.copy.placed(token: placement.token, ok: ok)
                 case .send(let frame):
-                    if let message = node.copy.takeMessage(frame) { send(message, node.copy.data(frame), to: partner) }
+                    if let message = node.copy.takeMessage(frame) {
+                        send(
+                            message, node.copy.data(frame), trailer: node.copy.trailer(frame, of: message), to: partner)
+                    }
                 case .copied(let frame): node.memory.copied(frame, at: now)
                 }
             }
@@ -143,19 +157,23 @@ final class MemoryWorld {
         (to.region + to.layout.frame(Int(placement.slot))).copyMemory(
             from: from.region + from.layout.frame(Int(placement.frame.raw)), byteCount: 4096)
         (to.region + to.layout.header(Int(placement.slot))).copyMemory(
-            from: from.region + from.layout.header(Int(placement.frame.raw)), byteCount: 128)
+            from: from.region + from.layout.header(Int(placement.frame.raw)), byteCount: from.layout.headerBytes)
     }
 
-    private func send(_ message: PagingMessage, _ data: UnsafeRawPointer?, to: Node) {
+    private func send(
+        _ message: PagingMessage, _ data: UnsafeRawPointer?, trailer: UnsafeRawPointer? = nil, to: Node
+    ) {
         guard isLinked, to.isAlive else { return }
         if !kinds.contains(message.kind) { kinds.append(message.kind) }
-        let bytes = data.map { [UInt8](UnsafeRawBufferPointer(start: $0, count: Int(message.dataLength))) }
+        let tail = trailer.map { [UInt8](UnsafeRawBufferPointer(start: $0, count: PageSize.trailerBytes)) } ?? []
+        let length = Int(message.dataLength) - tail.count
+        let bytes = data.map { [UInt8](UnsafeRawBufferPointer(start: $0, count: length)) + tail }
         to.inbox.append((message, bytes))
     }
 
     /// Something that is under way arrives: a message, or a device completion (of a kind that `device` names); false
     /// when nothing is.
-    func step(messages: Bool = true, device: [StorageRequest.Kind] = [.read, .write, .flush]) -> Bool {
+    func step(messages: Bool = true, device: [StorageRequest.Kind] = [.read, .write, .flush, .discard]) -> Bool {
         now = now + .microseconds(100)
         var choices: [(Node, Bool)] = []
         for node in nodes where node.isAlive {
@@ -184,6 +202,10 @@ final class MemoryWorld {
 
     private func complete(_ node: Node, _ request: StorageRequest) {
         var at = Int(request.offset)
+        if request.kind == .discard {
+            device.replaceSubrange(
+                at..<at + Int(request.count), with: [UInt8](repeating: 0, count: Int(request.count)))
+        }
         for index in 0..<Int(request.sliceCount) {
             let slice = request.slices[index]
             device.withUnsafeMutableBytes { bytes in

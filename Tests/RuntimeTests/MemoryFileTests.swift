@@ -129,7 +129,7 @@ import Testing
         try use(dirty: 1)
         let error = refusal(RegionLayout(frames: 32, mirrorFrames: 16), Sample.identity())
         #expect(error?.exitCode == .configuration)
-        #expect(error?.description.contains("Start once with the old size") == true)
+        #expect(error?.description.contains("Start once with the old one") == true)
     }
 
     @Test func aCleanMemoryOfAnotherSizeIsLostAndGrows() throws {

@@ -33,6 +33,7 @@ import Testing
         if row.traits.contains(.writes) { traits.append("writes") }
         if row.traits.contains(.atomic) { traits.append("atomic") }
         if row.traits.contains(.thin) { traits.append("thin") }
+        if row.traits.contains(.type2) { traits.append("type2") }
         if row.traits.contains(.pair) { traits.append("pair") }
         if row.traits.contains(.removable) { traits.append("removable") }
         if row.traits.contains(.recent) { traits.append("recent") }
@@ -122,19 +123,22 @@ import Testing
         profile.removable = true
         let world = World(profile: profile)
         world.login()
+        let protected = ProtectionTests.world(2)
         for row in CommandTable.rows {
             for byte in 1..<Int(row.length) {
                 for bit in 0..<8 {
                     var allowed = row.usage[byte]
                     if byte == 1, row.traits.contains(.serviceAction), !row.isVariableLength { allowed |= 0x1F }
                     if row.isVariableLength, (7...9).contains(byte) { continue }
+                    // xxPROTECT, which units with protection information have.
+                    if row.traits.contains(.type2), byte == row.flagsByte { allowed |= 0xE0 }
                     if allowed & 1 << bit != 0 { continue }
                     var cdb = [UInt8](repeating: 0, count: Int(row.length))
                     cdb[0] = row.opcode
                     if row.isVariableLength { (cdb[7], cdb[8], cdb[9]) = (0x18, row.usage[8], row.usage[9]) }
                     if let action = row.serviceAction, !row.isVariableLength { cdb[1] = UInt8(action) }
                     cdb[byte] |= 1 << bit
-                    let outcome = world.command(cdb)
+                    let outcome = (row.traits.contains(.type2) ? protected : world).command(cdb)
                     #expect(outcome.status == .checkCondition && outcome.code == 0x2400, "\(row.name) \(byte).\(bit)")
                     guard outcome.sense.count >= 18 else { continue }
                     #expect(outcome.sense[15] == 0xC8 | UInt8(bit), "\(row.name) \(byte).\(bit)")

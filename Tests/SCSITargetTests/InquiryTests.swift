@@ -192,7 +192,7 @@ import Testing
         }
         let all = report(0)
         // PREVENT ALLOW MEDIUM REMOVAL is only there with a medium that can be removed.
-        let rows = CommandTable.rows.filter { $0.traits.isDisjoint(with: [.atomic, .thin, .removable]) }
+        let rows = CommandTable.rows.filter { $0.traits.isDisjoint(with: [.atomic, .thin, .removable, .type2]) }
         #expect(all.data.count == 4 + 8 * rows.count && rows.count < CommandTable.rows.count)
         #expect(report(0x80).data.count == 4 + 20 * rows.count)
         #expect(report(1, 0x1E).data == [0, 1, 0, 0])

@@ -183,6 +183,7 @@ extension World {
             }
             if operation.options.mode == .or { for index in bytes.indices { bytes[index] |= present[index] } }
             disks[operation.unit].replaceSubrange(start..<start + bytes.count, with: bytes)
+            keepTuples(operation, run, recomputed: operation.options.mode == .or)
             if spoilsWrites { disks[operation.unit][start + bytes.count - 1] ^= 0x10 }
             end(slot)
             server.handle(.completed(token, nil), at: now)
@@ -197,6 +198,7 @@ extension World {
             if !operation.isWrite {
                 let start = Int(operation.extent.start) * 512
                 store(Array(disks[operation.unit][start..<start + Int(run.count)]), in: run)
+                giveTuples(operation, run)
             }
             server.handle(.pagesReady(token, run), at: now)
         }
@@ -205,6 +207,32 @@ extension World {
     private func zero(_ operation: Operation) {
         let range = Int(operation.extent.start) * 512..<Int(operation.extent.end) * 512
         disks[operation.unit].replaceSubrange(range, with: [UInt8](repeating: 0, count: range.count))
+        if tuples.isEmpty { return }
+        let places = Int(operation.extent.start) * 8..<Int(operation.extent.end) * 8
+        tuples[operation.unit].replaceSubrange(places, with: [UInt8](repeating: 0xFF, count: places.count))
+    }
+
+    private func giveTuples(_ operation: Operation, _ run: PageRun) {
+        if tuples.isEmpty { return }
+        for sector in 0..<Int(operation.extent.count) {
+            let tuple = run.tuple(at: sector * 512, frames: frames, lists: lists)
+            let at = (Int(operation.extent.start) + sector) * 8
+            for index in 0..<8 { tuple.put(byte: tuples[operation.unit][at + index], index) }
+        }
+    }
+
+    /// What stands in the trailers is stored; after an OR with the guards of the result, which Memory computes.
+    private func keepTuples(_ operation: Operation, _ run: PageRun, recomputed: Bool) {
+        if tuples.isEmpty { return }
+        for sector in 0..<Int(operation.extent.count) {
+            let tuple = UnsafeRawPointer(run.tuple(at: sector * 512, frames: frames, lists: lists))
+            let at = Int(operation.extent.start) + sector
+            for index in 0..<8 { tuples[operation.unit][at * 8 + index] = tuple.byte(index) }
+            if !recomputed { continue }
+            let code = ProtectionTests.crc(Array(disks[operation.unit][at * 512..<(at + 1) * 512]))
+            tuples[operation.unit][at * 8] = UInt8(code >> 8)
+            tuples[operation.unit][at * 8 + 1] = UInt8(code & 0xFF)
+        }
     }
 
     /// Pages of zeros count as unmapped.

@@ -48,6 +48,9 @@ final class World {
     let slots: Int
     let frames: Frames
     var disks: [[UInt8]]
+    /// Protection information beside the disks, 8 bytes a sector, where units have it.
+    var tuples: [[UInt8]] = []
+    private let trailers: UnsafeMutableRawPointer
     var now = Instant(nanoseconds: 1_000_000_000)
 
     var operations: [Int: Operation] = [:]
@@ -86,8 +89,12 @@ final class World {
         let raw = UnsafeMutableRawPointer.allocate(byteCount: (Self.frameCount + slots) * 4096, alignment: 4096)
         raw.initializeMemory(as: UInt8.self, repeating: 0xEE, count: (Self.frameCount + slots) * 4096)
         memory = raw
+        trailers = .allocate(byteCount: Self.frameCount * Frames.trailerStride, alignment: 8)
+        trailers.initializeMemory(as: UInt8.self, repeating: 0xEE, count: Self.frameCount * Frames.trailerStride)
+        let isProtected = profile.map { $0.protectionType != 0 } ?? false
         frames = Frames(
-            base: raw, count: Self.frameCount, parameters: raw + Self.frameCount * 4096, parameterCount: slots)
+            base: raw, count: Self.frameCount, parameters: raw + Self.frameCount * 4096, parameterCount: slots,
+            trailers: isProtected ? trailers : nil)
         let table = UnsafeMutablePointer<FrameIndex>.allocate(capacity: (slots + 2) * PageSize.operationPages)
         table.initialize(repeating: .none, count: (slots + 2) * PageSize.operationPages)
         lists = PageLists(base: table, count: slots + DeviceServerLimits.workers)
@@ -112,6 +119,7 @@ final class World {
         server = DeviceServer(configuration: configuration, frames: frames, lists: lists)
         let size = Int(blocks) * Int(blockLength)
         disks = (0..<units).map { Self.disk($0, bytes: size) }
+        if isProtected { tuples = disks.map { [UInt8](repeating: 0xFF, count: $0.count / 64) } }
         stateFrames = (0..<units).map { UInt32($0) }
         freeFrames = Array(UInt32(units)..<UInt32(Self.frameCount))
         for frame in stateFrames { StateBlock(frames.pointer(FrameIndex(frame))).format(home: .a) }
@@ -120,6 +128,7 @@ final class World {
 
     deinit {
         memory.deallocate()
+        trailers.deallocate()
         lists.base.deallocate()
     }
 

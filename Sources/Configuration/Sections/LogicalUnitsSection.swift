@@ -29,6 +29,7 @@ struct LogicalUnitsSection {
     private static let keys: [KnownKey] = [
         .read("pool"), .read("size"), .read("block_size"), .read("policy"), .read("preferred"), .read("identity"),
         .read("removable"), .read("read_only"), .read("version"), .read("thin"), .read("atomic"),
+        .read("protection"),
     ]
     private static let identityKeys: [KnownKey] = [.read("naa"), .read("serial")]
 
@@ -93,7 +94,20 @@ struct LogicalUnitsSection {
         if let entry = section["atomic"], let bytes = entry.size(multipleOf: 4096, 4096...Self.atomicLimit) {
             item.profile.atomicBytes = UInt32(bytes)
         }
+        readProtection(section, &item)
         item.profile.version = section["version"]?.choice([("spc3", 0x05), ("spc4", 0x06)]) ?? 0x06
+    }
+
+    /// T10 protection information: 8 bytes with each block of 512.
+    private static func readProtection(_ section: Section, _ item: inout Item) {
+        guard let entry = section["protection"] else { return }
+        let types: [(String, UInt8)] = [("1", 1), ("2", 2), ("3", 3)]
+        guard let type = entry.choice(types) else { return }
+        if item.blockLength != 512 {
+            entry.refuse("protection information needs blocks of 512 bytes; write block_size: 512e, or 512")
+        } else {
+            item.profile.protectionType = type
+        }
     }
 
     private static func identity(_ entry: Entry, _ item: inout Item) {

@@ -32,6 +32,7 @@ package enum ConformanceReport {
     private static func status(_ traits: CommandTraits) -> String {
         let conditions: [(CommandTraits, String)] = [
             (.pair, "in a pair"), (.atomic, "units with atomic writes"), (.thin, "thin units"),
+            (.type2, "units with type 2 protection"),
         ]
         return (["yes"] + conditions.filter { traits.contains($0.0) }.map(\.1)).joined(separator: ", ")
     }

@@ -35,6 +35,8 @@ struct CommandMaker {
         } else if let action = row.serviceAction {
             cdb[1] = cdb[1] & 0xE0 | UInt8(truncatingIfNeeded: action) & 0x1F
         }
+        // xxPROTECT, where a command has it.
+        if bytes & 0xC0 == 0x40, case .medium = row.handler { cdb[row.flagsByte] |= UInt8(bytes & 0x38) << 2 }
         if bytes >= 240 { cdb[bytes & 15] ^= 1 << UInt8(bytes >> 1 & 7) }
         return cdb
     }

@@ -4,7 +4,8 @@ import SAM
 import SCSIFormats
 import SCSITarget
 
-/// A device server with three units and its memory: 512-byte blocks, 4096-byte blocks, and one that is read-only.
+/// A device server with three units and its memory: 512-byte blocks, 4096-byte blocks, and one that is read-only. Where
+/// sense data are descriptors the first has protection information, of type 2 in a pair, else of type 1.
 final class DeviceBench {
     static let units = 3
     var server: DeviceServer
@@ -20,7 +21,8 @@ final class DeviceBench {
             return DeviceServerUnit(
                 lun: UInt16(index), index: UnitIndex(UInt16(index)), sectors: UInt64(MemoryStandIn.sectors),
                 blockLength: index == 1 ? 4096 : 512, naa: naa, serial: "FUZZ\(index)", preferred: .a,
-                profile: Self.profile(index))
+                profile: Self.profile(
+                    index, protection: descriptorSense && index == 0 ? UInt8(clamping: controllers) : 0))
         }
         var configuration = DeviceServerConfiguration(
             controller: .a, controllers: controllers, units: units, vendor: "GEMEL", product: "VIRTUAL DISK",
@@ -35,8 +37,9 @@ final class DeviceBench {
     }
 
     /// The first unit has what a unit can have, the last is read-only.
-    private static func profile(_ index: Int) -> UnitProfile {
+    private static func profile(_ index: Int, protection: UInt8) -> UnitProfile {
         var profile = UnitProfile()
+        profile.protectionType = protection
         profile.readOnly = index == 2
         profile.thin = index == 0
         profile.physicalExponent = index == 0 ? 3 : 0

@@ -26,6 +26,9 @@ final class MemoryStandIn {
     let lists: PageLists
     private let memory: UnsafeMutableRawPointer
     private let disks: UnsafeMutableRawPointer
+    private let trailers: UnsafeMutableRawPointer
+    /// Protection information, complemented, 8 bytes a sector.
+    private let tuples: UnsafeMutableRawPointer
 
     var operations: [Int: Operation] = [:]
     /// Operations that ended while their release was on its way: it finds nothing, and is not answered.
@@ -47,19 +50,25 @@ final class MemoryStandIn {
         memory = .allocate(byteCount: (frameCount + slots) * PageSize.bytes, alignment: PageSize.bytes)
         (memory + frameCount * PageSize.bytes).initializeMemory(
             as: UInt8.self, repeating: 0, count: slots * PageSize.bytes)
+        trailers = .allocate(byteCount: frameCount * Frames.trailerStride, alignment: 8)
         frames = Frames(
-            base: memory, count: frameCount, parameters: memory + frameCount * PageSize.bytes, parameterCount: slots)
+            base: memory, count: frameCount, parameters: memory + frameCount * PageSize.bytes, parameterCount: slots,
+            trailers: trailers)
         let table = UnsafeMutablePointer<FrameIndex>.allocate(capacity: tokens * PageSize.operationPages)
         table.initialize(repeating: .none, count: tokens * PageSize.operationPages)
         lists = PageLists(base: table, count: tokens)
         // Zeros that cost nothing until they are touched: most stories touch few.
-        guard let zeros = calloc(units, Self.sectors * 512) else { preconditionFailure("no memory") }
-        disks = zeros
+        guard let zeros = calloc(units, Self.sectors * 512), let none = calloc(units, Self.sectors * 8) else {
+            preconditionFailure("no memory")
+        }
+        (disks, tuples) = (zeros, none)
         for unit in 0..<units { state(unit).format(home: .a) }
     }
 
     deinit {
         memory.deallocate()
+        trailers.deallocate()
+        free(tuples)
         lists.base.deallocate()
         free(disks)
     }
@@ -232,6 +241,12 @@ final class MemoryStandIn {
                 piece.base.copyMemory(from: disk + at, byteCount: piece.count)
             }
             at += piece.count
+        }
+        let stored = tuples + (operation.unit * Self.sectors + Int(operation.extent.start)) * 8
+        for sector in 0..<Int(operation.extent.count) {
+            let tuple = run.tuple(at: sector * 512, frames: frames, lists: lists)
+            let (from, to) = toDisk ? (tuple, stored + sector * 8) : (stored + sector * 8, tuple)
+            to.put(little64: ~UnsafeRawPointer(from).little64(0), 0)
         }
     }
 }

@@ -44,7 +44,9 @@ extension MemoryEngine {
         let frame = FrameIndex(UInt32(index))
         guard let header = FrameHeader(sealed: base), Int(header.unit) < configuration.units.count,
             header.kind == .state || header.page < units[Int(header.unit)].pageCount,
-            Checksum.crc32c(frames.pointer(frame), PageSize.bytes) == header.checksum
+            header.hasTrailer == (header.kind == .data && units[Int(header.unit)].isProtected),
+            !header.hasTrailer || header.validMask == PageSize.fullMask && header.dirtyMask == PageSize.fullMask,
+            contentChecksum(frame, hasTrailer: header.hasTrailer) == header.checksum
         else {
             statistics.tornFrames += 1
             FrameHeader.open(at: base)
@@ -140,11 +142,15 @@ extension MemoryEngine {
                 header.role != .member || FrameHeader.hasLeader(header, in: base, other, ofAreaWith: index)
             else { continue }
             let data = UnsafeRawPointer(base + other.frame(index))
-            guard Checksum.crc32c(data, PageSize.bytes) == header.checksum, let frame = takeFrame() else {
+            let trailer = header.hasTrailer ? UnsafeRawPointer(base + other.trailer(index)) : nil
+            guard trailer == nil || layout.hasTrailers && other.hasTrailers,
+                FrameHeader.contentChecksum(data, trailer: trailer) == header.checksum, let frame = takeFrame()
+            else {
                 statistics.tornFrames += 1
                 continue
             }
             frames.pointer(frame).copyMemory(from: data, byteCount: PageSize.bytes)
+            if let trailer { frames.trailer(frame).copyMemory(from: trailer, byteCount: PageSize.trailerBytes) }
             var copy = header
             copy.mirrorSlot = .max
             copy.role = .standing

@@ -5,12 +5,20 @@ import Primitives
 // Writes that depend on what was there: COMPARE AND WRITE and ORWRITE (SBC-4 §5.3, §5.15). They look at the readable
 // version under the page's lock, so that nothing comes between the look and the new version.
 extension MemoryEngine {
+    /// Whether page `index` can only be written over its present content: the mode looks at that, or the page has a
+    /// trailer, which goes to the device as a whole.
+    @inline(__always) func needsContent(_ op: UnsafeMutablePointer<Operation>, _ index: Int) -> Bool {
+        op.pointee.mode != .replace
+            || op.pointee.isProtected && op.pointee.kind != .stateWrite
+                && op.pointee.mask(of: index) != PageSize.fullMask
+    }
+
     /// Whether the page's present content is here where the operation needs it; when not, it is staged, and the
     /// operation waits for the page, or ends because a device cannot read it.
     mutating func hasContent(_ id: Int, _ index: Int, _ slot: Int) -> Bool {
         let op = operations + id
         let current = pages[slot].current
-        let needed = op.pointee.mask(of: index)
+        let needed = op.pointee.isProtected ? PageSize.fullMask : op.pointee.mask(of: index)
         if current != .none, pool[current].pointee.validMask & needed == needed { return true }
         if let fault = op.pointee.fault {
             op.pointee.phase = .page
@@ -30,21 +38,20 @@ extension MemoryEngine {
         return false
     }
 
-    /// Whether the content of a page went away after its lock was taken, while the operation waited for another page:
-    /// a lock keeps other versions out, not the page in. The locks are taken anew then, and what is missing is staged.
-    mutating func hasLostContent(_ id: Int) -> Bool {
+    /// Whether the content that `hasContent` found is still there for every page. A clean page may have been given up
+    /// while the operation waited for another: the locks are taken anew then.
+    mutating func keptContent(_ id: Int) -> Bool {
         let op = operations + id
-        let isThere = (0..<op.pointee.pageCount).allSatisfy { index in
-            guard let slot = pages.find(pageKey(id, index)) else { return false }
-            let needed = op.pointee.mask(of: index)
-            let current = pages[slot].current
-            return current != .none && pool[current].pointee.validMask & needed == needed
+        guard op.pointee.kind != .stateWrite else { return true }
+        for index in 0..<op.pointee.pageCount where needsContent(op, index) {
+            let needed = op.pointee.isProtected ? PageSize.fullMask : op.pointee.mask(of: index)
+            let current = pages[lockedPage(id, index, pageKey(id, index))].current
+            if current != .none, pool[current].pointee.validMask & needed == needed { continue }
+            unlockPages(id, count: op.pointee.progress)
+            op.pointee.phase = .space
+            runnable.append(UInt32(id))
+            return false
         }
-        if isThere { return false }
-        unlockPages(id, count: op.pointee.progress)
-        op.pointee.progress = 0
-        op.pointee.phase = .page
-        runnable.append(UInt32(id))
         return true
     }
 
@@ -96,8 +103,9 @@ extension MemoryEngine {
         return 512
     }
 
-    /// ORWRITE: the sectors of `mask` of the older frame are laid over the new data, bit by bit.
-    func combine(_ older: FrameIndex, into frame: FrameIndex, mask: UInt8) {
+    /// ORWRITE: the sectors of `mask` of the older frame are laid over the new data, bit by bit. Their guards are those
+    /// of the result (SBC-3 §5.6).
+    func combine(_ older: FrameIndex, into frame: FrameIndex, mask: UInt8, isProtected: Bool) {
         guard older != .none else { return }
         let from = UnsafeRawPointer(frames.pointer(older))
         let to = frames.pointer(frame)
@@ -105,6 +113,8 @@ extension MemoryEngine {
             for at in stride(from: sector * 512, to: sector * 512 + 512, by: 8) {
                 to.put(little64: UnsafeRawPointer(to).little64(at) | from.little64(at), at)
             }
+            guard isProtected else { continue }
+            frames.trailer(frame).put(big16: Checksum.blockGuard(to + sector * 512, 512), sector * 8)
         }
     }
 }

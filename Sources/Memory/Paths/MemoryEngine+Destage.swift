@@ -112,6 +112,7 @@ extension MemoryEngine {
     ) -> Int? {
         var transfer = open
         let record = pool[frame].pointee
+        if hasTrailer(record.key) { return addProtected(open, frame, kind, operation) }
         var sector = 0
         while sector < PageSize.sectors {
             guard record.dirtyMask & (1 << UInt8(sector)) != 0 else {
@@ -121,18 +122,7 @@ extension MemoryEngine {
             var end = sector
             while end < PageSize.sectors, record.dirtyMask & (1 << UInt8(end)) != 0 { end += 1 }
             let offset = deviceOffset(record.key) + UInt64(sector) * 512
-            if let current = transfer, !continues(current, at: offset) {
-                submitWrite(current)
-                transfer = nil
-            }
-            if transfer == nil {
-                guard let fresh = transfers.take() else { return nil }
-                transfers[fresh] = Transfer(
-                    kind: kind, device: device(of: record.key), unit: PageKey.unit(record.key),
-                    firstPage: 0, count: 0, operation: operation)
-                transfers[fresh].offset = offset
-                transfer = fresh
-            }
+            transfer = openTransfer(transfer, record.key, kind, operation, at: offset)
             guard let current = transfer else { return nil }
             let at = current * PageSize.operationPages + transfers[current].count
             transferFrames[at] = frame
@@ -145,18 +135,30 @@ extension MemoryEngine {
         return transfer
     }
 
-    private func continues(_ transfer: Int, at offset: UInt64) -> Bool {
-        let open = transfers[transfer]
-        return open.offset + UInt64(open.bytes) == offset && open.count < PageSize.operationPages
+    /// A write transfer that `pieces` more pieces at `offset` can be added to: the one under construction, or a new one
+    /// behind it; nil when none was free.
+    mutating func openTransfer(
+        _ open: Int?, _ key: UInt64, _ kind: Transfer.Kind, _ operation: UInt32, at offset: UInt64, pieces: Int = 1
+    ) -> Int? {
+        if let open {
+            let job = transfers[open]
+            if job.offset + UInt64(job.bytes) == offset, job.count + pieces <= PageSize.operationPages { return open }
+            submitWrite(open)
+        }
+        guard let fresh = transfers.take() else { return nil }
+        transfers[fresh] = Transfer(
+            kind: kind, device: device(of: key), unit: PageKey.unit(key), firstPage: 0, count: 0, operation: operation)
+        transfers[fresh].offset = offset
+        return fresh
     }
 
     func deviceOffset(_ key: UInt64) -> UInt64 {
         let unit = units + Int(PageKey.unit(key).raw)
         return PageKey.isState(key)
-            ? unit.pointee.stateOffset : unit.pointee.dataOffset + PageKey.page(key) * UInt64(PageSize.bytes)
+            ? unit.pointee.stateOffset : unit.pointee.offset(ofPage: PageKey.page(key))
     }
 
-    private mutating func submitWrite(_ transfer: Int) {
+    mutating func submitWrite(_ transfer: Int) {
         let job = transfers[transfer]
         if job.operation != .max { operations[Int(job.operation)].outstanding += 1 } else { destagesInFlight += 1 }
         devices[Int(job.device.raw)].writing += 1

@@ -120,9 +120,9 @@ extension MemoryEngine {
         op.pointee.phase = .device
         devices[Int(map.pointee.device.raw)].writing += 1
         statistics.discardedBytes += UInt64(op.pointee.extent.count) * 512
-        submit(
-            transfer, .discard, offset: map.pointee.dataOffset + op.pointee.extent.start * 512,
-            count: UInt64(op.pointee.extent.count) * 512)
+        let range = deviceRange(
+            op.pointee.unit, start: op.pointee.extent.start * 512, count: UInt64(op.pointee.extent.count) * 512)
+        submit(transfer, .discard, offset: range.offset, count: range.count)
     }
 
     /// The device has discarded the extent, or could not.

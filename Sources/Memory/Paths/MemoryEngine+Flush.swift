@@ -153,14 +153,14 @@ extension MemoryEngine {
         let start = op.pointee.extent.start * 512
         let left = op.pointee.extent.count == 0
             ? map.pointee.sectors * 512 - start : UInt64(op.pointee.extent.count) * 512
+        let range = deviceRange(op.pointee.unit, start: start, count: min(left, 2 << 30))
         let slices = transferSlices + transfer * PageSize.operationPages
         slices[0] = ByteSlice(base: frames.pointer(Frames.parameter(id)), count: PageSize.bytes)
         effects.append(
             .storage(
                 StorageRequest(
                     kind: .query, id: UInt32(transfer), device: map.pointee.device,
-                    offset: map.pointee.dataOffset + start, count: UInt32(min(left, 2 << 30)), slices: slices,
-                    sliceCount: 1)))
+                    offset: range.offset, count: UInt32(range.count), slices: slices, sliceCount: 1)))
     }
 
     /// The device's answer is in the parameter page: places on the device become places in the unit.
@@ -168,7 +168,9 @@ extension MemoryEngine {
         let id = Int(job.operation)
         let base = frames.pointer(Frames.parameter(id))
         let offset = units[Int(job.unit.raw)].dataOffset
-        if fault == nil {
+        if fault == nil, (units + Int(job.unit.raw)).pointee.isProtected {
+            translateEntries(id, base)
+        } else if fault == nil {
             let raw = UnsafeRawPointer(base)
             for entry in 0..<min(Int(raw.little64(0)), (PageSize.bytes - 8) / 16) {
                 let (start, length) = (raw.little64(8 + entry * 16), raw.little64(16 + entry * 16))

@@ -24,6 +24,7 @@ extension MemoryEngine {
         op.pointee.firstPage = extent.firstPage
         op.pointee.pageCount = extent.pageCount
         op.pointee.frameCount = op.pointee.pageCount
+        op.pointee.isProtected = (units + Int(unit.raw)).pointee.isProtected
         op.pointee.row = (units + Int(unit.raw)).pointee.row(forSectors: extent.count)
     }
 

@@ -41,7 +41,8 @@ extension MemoryEngine {
         transfers[transfer].mark = map.pointee.room.generation
         let start = page * UInt64(PageSize.bytes)
         let bytes = min(MemoryLimits.granulePages * UInt64(PageSize.bytes), map.pointee.sectors * 512 - start)
-        submit(transfer, .allocate, offset: map.pointee.dataOffset + start, count: bytes)
+        let range = deviceRange(unit, start: start, count: bytes)
+        submit(transfer, .allocate, offset: range.offset, count: range.count)
     }
 
     /// A request without slices.

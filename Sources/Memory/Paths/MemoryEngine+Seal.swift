@@ -40,6 +40,7 @@ extension MemoryEngine {
         let key = pageKey(id, index)
         let slot = lockedPage(id, index, key)
         let isState = operations[id].kind == .stateWrite
+        let isProtected = !isState && operations[id].isProtected
         let mask = isState ? PageSize.fullMask : (operations + id).pointee.mask(of: index)
         let record = pool[frame]
         record.pointee.key = key
@@ -49,17 +50,23 @@ extension MemoryEngine {
         record.pointee.operation = UInt32(id)
         record.pointee.version = nextVersion()
         let older = pages[slot].current
-        if operations[id].mode == .or { combine(older, into: frame, mask: mask) }
+        if operations[id].mode == .or { combine(older, into: frame, mask: mask, isProtected: isProtected) }
         if older != .none && mask != PageSize.fullMask {
             let old = pool[older].pointee
             copySectors(from: older, to: frame, mask: old.validMask & ~mask)
+            if isProtected { copyTuples(from: older, to: frame, mask: old.validMask & ~mask) }
             record.pointee.validMask = old.validMask | mask
-            record.pointee.dirtyMask = old.dirtyMask | mask
+            record.pointee.dirtyMask = isProtected ? PageSize.fullMask : old.dirtyMask | mask
         }
         let size = role == .standing ? 1 : UInt16(operations[id].pageCount)
         sealHeader(
             frame, block: Int(pages[slot].block), role, groupSize: size,
             groupCounter: role == .standing ? lamport : group)
+    }
+
+    /// Whether the page has protection information.
+    @inline(__always) func hasTrailer(_ key: UInt64) -> Bool {
+        (units + Int(PageKey.unit(key).raw)).pointee.isProtected && !PageKey.isState(key)
     }
 
     /// Writes and seals the persistent header of a frame from its record.
@@ -79,7 +86,8 @@ extension MemoryEngine {
         header.dirtyMask = record.pointee.dirtyMask
         header.groupSize = groupSize
         header.page = PageKey.page(key)
-        header.checksum = Checksum.crc32c(frames.pointer(frame), PageSize.bytes)
+        header.hasTrailer = hasTrailer(key)
+        header.checksum = contentChecksum(frame, hasTrailer: header.hasTrailer)
         header.groupCounter = groupCounter
         header.mirrorSlot = record.pointee.slot
         let base = region + layout.header(Int(frame.raw))

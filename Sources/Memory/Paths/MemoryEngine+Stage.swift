@@ -16,7 +16,8 @@ extension MemoryEngine {
             }
             guard transfers.capacity - transfers.count > 8, let transfer = transfers.take() else { break }
             var count = 0
-            while count < PageSize.operationPages, page < end, isMissing(unit, page), let slot = addPage(unit, page) {
+            let most = PageSize.operationPages / ((units + Int(unit.raw)).pointee.isProtected ? 2 : 1)
+            while count < most, page < end, isMissing(unit, page), let slot = addPage(unit, page) {
                 guard let frame = takeFrame() else {
                     forgetIfIdle(slot)
                     break
@@ -52,6 +53,7 @@ extension MemoryEngine {
         let map = units + Int(unit.raw)
         transfers[transfer] = Transfer(
             kind: .stage, device: map.pointee.device, unit: unit, firstPage: first, count: count)
+        if map.pointee.isProtected { return submitProtectedStage(transfer, map.pointee.offset(ofPage: first), count) }
         let slices = transferSlices + transfer * PageSize.operationPages
         // The last page of a unit may reach beyond it.
         let bytes = min(
@@ -89,6 +91,7 @@ extension MemoryEngine {
                 pool.free(frame)
                 if let fault, !doomed { failWaiters(slot, fault) }
             } else {
+                if hasTrailer(key) { takeTrailer(frame, transfer, index) }
                 install(frame, slot, key)
             }
             pageChanged(slot)
@@ -108,6 +111,7 @@ extension MemoryEngine {
         guard older != .none else { return }
         let old = pool[older].pointee
         copySectors(from: older, to: frame, mask: old.validMask)
+        if hasTrailer(key) { copyTuples(from: older, to: frame, mask: old.validMask) }
         guard old.isDirty else { return retire(older) }
         // The same version in a fuller frame: it takes over the older one's place everywhere.
         record.pointee.version = old.version

@@ -75,7 +75,7 @@ extension MemoryEngine {
             guard lockPage(id, op.pointee.progress) else { return }
             op.pointee.progress += 1
         }
-        if op.pointee.mode != .replace, hasLostContent(id) { return }
+        if op.pointee.mode != .replace || op.pointee.isProtected, !keptContent(id) { return }
         if op.pointee.mode == .compare, !compares(id) { return }
         seal(id)
     }
@@ -101,7 +101,7 @@ extension MemoryEngine {
             wait(id, onPage: slot)
             return false
         }
-        guard op.pointee.mode == .replace || hasContent(id, index, slot) else { return false }
+        guard !needsContent(op, index) || hasContent(id, index, slot) else { return false }
         pages[slot].writer = UInt32(id)
         pageSlots[id * PageSize.operationPages + index] = UInt32(slot)
         let older = pages[slot].current

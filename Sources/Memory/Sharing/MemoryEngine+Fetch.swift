@@ -19,8 +19,10 @@ extension MemoryEngine {
     }
 
     /// Home: sends what it has of the pages that a read-only pointer was asked for.
+    /// Pages with trailers do not travel this way: they are staged.
     mutating func sendPages(_ slot: Int) {
         let record = pointers[slot]
+        if units[Int(PageKey.unit(record.key).raw)].isProtected { return }
         let first = record.wantedPages >> 16
         let count = min(record.wantedPages & 0xFFFF, MemoryLimits.fetchedPages)
         guard first + count <= MemoryLimits.granulePages else { return }
@@ -46,7 +48,7 @@ extension MemoryEngine {
     mutating func pageFetched(_ message: PagingMessage, _ data: UnsafeRawPointer?) {
         let unit = UnitIndex(message.unit)
         guard let data, message.dataLength == PageSize.bytes, message.firstPage < units[Int(unit.raw)].pageCount,
-            Checksum.crc32c(data, PageSize.bytes) == message.checksum
+            !units[Int(unit.raw)].isProtected, Checksum.crc32c(data, PageSize.bytes) == message.checksum
         else { return }
         let key = PageKey.data(unit, message.firstPage)
         guard let slot = pointers.find(PointerDirectory.granule(of: key)), pointers[slot].asked == .shared,

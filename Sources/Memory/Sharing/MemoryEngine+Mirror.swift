@@ -141,10 +141,13 @@ extension MemoryEngine {
     mutating func receivePage(_ message: PagingMessage, _ data: UnsafeRawPointer?) {
         var answer = message.answer(.done)
         let slot = Int(message.slot)
-        guard let data, message.dataLength == PageSize.bytes, slot >= layout.mirrorStart, slot < layout.frames,
+        let hasTrailer = message.mode != .exclusive && message.unit < configuration.units.count
+            && units[Int(message.unit)].isProtected
+        let length = PageSize.bytes + (hasTrailer ? PageSize.trailerBytes : 0)
+        guard let data, message.dataLength == length, slot >= layout.mirrorStart, slot < layout.frames,
             message.unit < configuration.units.count, pool.records[slot].state == .free
         else { return reply(&answer, .denied) }
-        guard Checksum.crc32c(data, PageSize.bytes) == message.checksum else { return reply(&answer, .unknown) }
+        guard Checksum.crc32c(data, length) == message.checksum else { return reply(&answer, .unknown) }
         let base = region + layout.header(slot)
         if let present = FrameHeader(placed: base), present.version >= message.version {
             answer.version = present.version
@@ -152,7 +155,12 @@ extension MemoryEngine {
         }
         FrameHeader.open(at: base)
         frames.pointer(FrameIndex(message.slot)).copyMemory(from: data, byteCount: PageSize.bytes)
+        if hasTrailer {
+            (region + layout.trailer(slot)).copyMemory(
+                from: data + PageSize.bytes, byteCount: PageSize.trailerBytes)
+        }
         var header = FrameHeader()
+        header.hasTrailer = hasTrailer
         header.version = message.version
         header.guid = message.guid
         header.unit = message.unit

@@ -11,6 +11,10 @@ struct UnitState {
     let device: DeviceIndex
     let dataOffset: UInt64
     let stateOffset: UInt64
+    /// Pages have trailers with protection information: they are always whole, here and on the device.
+    let isProtected: Bool
+    /// Bytes of a page on the device.
+    let pageBytes: UInt64
     let preferred: ControllerID
     let rows: [PolicyRow]
     let rowCount: Int
@@ -68,6 +72,8 @@ struct UnitState {
         device = map.device
         dataOffset = map.dataOffset
         stateOffset = map.stateOffset
+        isProtected = map.isProtected
+        pageBytes = UnitMap.deviceBytes(UInt64(PageSize.bytes), isProtected: map.isProtected)
         preferred = map.preferred
         home = map.preferred
         rows = Array(map.policy.rows.prefix(Self.rowLimit))
@@ -84,6 +90,9 @@ struct UnitState {
 
     /// Pages in the unit.
     var pageCount: UInt64 { (sectors + UInt64(PageSize.sectors) - 1) / UInt64(PageSize.sectors) }
+
+    /// Byte offset of a page on the device; nothing is there for the parts of a page before it.
+    func offset(ofPage page: UInt64) -> UInt64 { dataOffset + page * pageBytes }
 
     private static func mask(_ rows: [PolicyRow], _ holds: (PolicyRow) -> Bool) -> UInt8 {
         rows.enumerated().reduce(0) { $0 | (holds($1.element) ? 1 << UInt8($1.offset) : 0) }

@@ -48,6 +48,8 @@ struct Operation {
     /// Slots of the partner's mirror area set aside for it.
     var reserved = 0
     var durable = false
+    /// Its unit has protection information: what it writes of a page in part needs the rest of it.
+    var isProtected = false
     var mode = CommitMode.replace
     /// Its pages are one group that is not settled yet …
     var isGroup = false

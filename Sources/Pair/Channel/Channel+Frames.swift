@@ -51,14 +51,14 @@ extension Channel {
     /// Queues a message; false when the output is full and the connection must be given up. Without a live connection
     /// nothing happens.
     mutating func send(
-        _ message: PagingMessage, data: UnsafeRawPointer?, stable: Bool, epoch: UInt32,
-        _ effects: inout Queue<PairEffect>
+        _ message: PagingMessage, data: UnsafeRawPointer?, stable: Bool, trailer: UnsafeRawPointer? = nil,
+        epoch: UInt32, _ effects: inout Queue<PairEffect>
     ) -> Bool {
         if live == nil { return true }
         if output.isOpen, !output.hasRoom(data: Int(message.dataLength)) { flush(&effects) }
         if output.isFull { return false }
         if !output.isOpen { output.begin(.messages, epoch: epoch) }
-        output.add(message, data: data, stable: stable)
+        output.add(message, data: data, stable: stable, trailer: trailer)
         return true
     }
 

@@ -120,10 +120,13 @@ extension PairEngine {
                 state, agreeing: start.agreement != .none, joinerThere: join.phase != .none)
     }
 
-    mutating func send(_ message: PagingMessage, data: UnsafeRawPointer?, stable: Bool, at now: Instant) -> Bool {
+    mutating func send(
+        _ message: PagingMessage, data: UnsafeRawPointer?, stable: Bool, trailer: UnsafeRawPointer? = nil,
+        at now: Instant
+    ) -> Bool {
         if !channel.isUp { return false }
         counters.sent[Int(message.kind.rawValue)] &+= 1
-        if channel.send(message, data: data, stable: stable, epoch: epoch, &effects) { return false }
+        if channel.send(message, data: data, stable: stable, trailer: trailer, epoch: epoch, &effects) { return false }
         changed(channel.drop(.outputFull, &effects), at: now)
         return true
     }

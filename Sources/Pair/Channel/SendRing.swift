@@ -78,8 +78,11 @@ struct SendRing: ~Copyable {
         header = take(ChannelHeader.encodedSize)
     }
 
-    /// Adds a record and its data to the open frame; `isFull` and `hasRoom` were checked.
-    mutating func add(_ message: PagingMessage, data: UnsafeRawPointer?, stable: Bool) {
+    /// Adds a record and its data to the open frame; `isFull` and `hasRoom` were checked. The last bytes of the data
+    /// are the page's trailer, when there is one.
+    mutating func add(
+        _ message: PagingMessage, data: UnsafeRawPointer?, stable: Bool, trailer: UnsafeRawPointer? = nil
+    ) {
         let record = take(PagingMessage.encodedSize)
         message.encode(to: record)
         checksum = Checksum.extend(checksum, record, PagingMessage.encodedSize)
@@ -92,7 +95,12 @@ struct SendRing: ~Copyable {
         }
         let padded = ChannelLimits.padded(count)
         open.payloadLength += UInt32(padded)
-        if stable {
+        if let trailer {
+            precondition(stable && count == PageSize.bytes + PageSize.trailerBytes, "a trailer follows a stable page")
+            let page = UnsafeMutableRawPointer(mutating: data)
+            segments.append(Segment(base: page, count: PageSize.bytes, end: tail))
+            take(PageSize.trailerBytes).copyMemory(from: trailer, byteCount: PageSize.trailerBytes)
+        } else if stable {
             segments.append(Segment(base: UnsafeMutableRawPointer(mutating: data), count: count, end: tail))
             if padded > count { segments.append(Segment(base: zeros, count: padded - count, end: tail)) }
         } else {

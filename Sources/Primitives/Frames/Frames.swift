@@ -15,16 +15,29 @@ package struct Frames {
     @usableFromInline package let parameters: UnsafeMutableRawPointer
     /// Parameter pages, one a command slot.
     @usableFromInline package let parameterCount: Int
+    /// First byte of the trailer of frame 0; nil in a memory whose frames have none.
+    @usableFromInline package let trailers: UnsafeMutableRawPointer?
 
     @inlinable package static var parameterBase: UInt32 { 0x8000_0000 }
+    /// Bytes from the trailer of a frame to that of the next: a trailer stands behind its frame's header.
+    @inlinable package static var trailerStride: Int { 192 }
 
     @inlinable package init(
-        base: UnsafeMutableRawPointer, count: Int, parameters: UnsafeMutableRawPointer, parameterCount: Int
+        base: UnsafeMutableRawPointer, count: Int, parameters: UnsafeMutableRawPointer, parameterCount: Int,
+        trailers: UnsafeMutableRawPointer? = nil
     ) {
         self.base = base
         self.count = count
         self.parameters = parameters
         self.parameterCount = parameterCount
+        self.trailers = trailers
+    }
+
+    /// The trailer of a frame of the cache: `PageSize.trailerBytes`, for the protection information of the page's
+    /// sectors. Traps in a memory without trailers.
+    @inlinable package func trailer(_ frame: FrameIndex) -> UnsafeMutableRawPointer {
+        guard let trailers, frame.raw < UInt32(count) else { preconditionFailure("a frame without a trailer") }
+        return trailers + Int(frame.raw) * Self.trailerStride
     }
 
     /// First byte of a frame or parameter page; traps on an index that names neither.
@@ -78,6 +91,17 @@ package struct PageRun: Sendable {
         parameter = .none
         self.offset = UInt32(offset)
         self.count = UInt32(count)
+    }
+
+    /// The protection information of the sector that holds byte `position` of the run.
+    @inlinable package func tuple(
+        at position: Int, frames: Frames, lists: PageLists
+    ) -> UnsafeMutableRawPointer {
+        precondition(list >= 0 && position >= 0)
+        let place = UInt(offset) &+ UInt(bitPattern: position)
+        let index = Int(place / UInt(PageSize.bytes))
+        precondition(index < PageSize.operationPages)
+        return frames.trailer(lists[Int(list)][index]) + Int(place % UInt(PageSize.bytes)) / 512 * 8
     }
 
     /// `count` bytes at the start of a parameter page.

@@ -43,6 +43,8 @@ package enum PageSize {
     @inlinable package static var bytes: Int { 4096 }
     /// Units of 512 bytes in a page: the granularity of valid and dirty masks.
     @inlinable package static var sectors: Int { 8 }
+    /// Bytes of protection information that belong to a page of a unit that has it: 8 for each sector.
+    @inlinable package static var trailerBytes: Int { 64 }
     /// The mask with every unit set.
     @inlinable package static var fullMask: UInt8 { 0xFF }
     /// The most pages that one block operation, one device transfer, or one page list covers (256 KiB).

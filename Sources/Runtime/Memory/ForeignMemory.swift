@@ -69,7 +69,7 @@ package struct ForeignMemory: ~Copyable {
         _ fd: Int32, _ superblock: Superblock, _ identity: MemoryFile.Identity
     ) -> RegionLayout? {
         var status = stat()
-        let layout = RegionLayout(frames: Int(superblock.frames), mirrorFrames: Int(superblock.mirrorFrames))
+        let layout = superblock.layout
         guard fstat(fd, &status) == 0, Int(status.st_size) == layout.bytes, layout.mirrorFrames <= layout.frames,
             superblock.pairID == identity.pairID, superblock.controller == identity.controller.rawValue,
             identity.durability == .power || (superblock.bootID == identity.bootID && identity.bootID != .none)

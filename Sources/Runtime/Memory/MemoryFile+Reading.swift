@@ -24,16 +24,18 @@ extension MemoryFile {
     /// Whether any frame is sealed and dirty: what an acknowledgement may rely on.
     static func holdsDirtyPages(_ fd: Int32, _ layout: RegionLayout) -> Bool {
         let chunk = 256
-        return withUnsafeTemporaryAllocation(byteCount: chunk * RegionLayout.headerBytes, alignment: 8) { room in
+        // A damaged header may claim a trailer that the layout does not have: it is looked at, and then refused.
+        let room = chunk * layout.headerBytes + PageSize.trailerBytes
+        return withUnsafeTemporaryAllocation(byteCount: room, alignment: 8) { room in
             guard let base = room.baseAddress else { return true }
             for first in stride(from: 0, to: layout.frames, by: chunk) {
                 let count = Swift.min(chunk, layout.frames - first)
-                let bytes = count * RegionLayout.headerBytes
+                let bytes = count * layout.headerBytes
                 // What cannot be read cannot be called clean.
                 if pread(fd, base, bytes, layout.header(first)) != bytes { return true }
                 for index in 0..<count {
                     // A member of a group counts as well: its leader may be there.
-                    let header = FrameHeader(placed: base + index * RegionLayout.headerBytes)
+                    let header = FrameHeader(placed: base + index * layout.headerBytes)
                     if let header, header.dirtyMask != 0 { return true }
                 }
             }

@@ -133,7 +133,7 @@ package struct MemoryFile: ~Copyable {
         guard let superblock = readSuperblock(fd) else {
             return Found(isFresh: isZero(fd), isLost: !isZero(fd))
         }
-        let itsLayout = RegionLayout(frames: Int(superblock.frames), mirrorFrames: Int(superblock.mirrorFrames))
+        let itsLayout = superblock.layout
         let ours = superblock.pairID == identity.pairID && superblock.controller == identity.controller.rawValue
         let sameBoot = superblock.bootID == identity.bootID && identity.bootID != .none
         let whole = Int(status.st_size) == itsLayout.bytes
@@ -150,7 +150,9 @@ package struct MemoryFile: ~Copyable {
         let remedy = "nothing was touched; remove the file only if those writes may be lost"
         if ours {
             return "memory file \(path) holds acknowledged writes that are on no device yet, in \(old.bytes) bytes; "
-                + "the configuration now says \(new.bytes). Start once with the old size and stop cleanly; \(remedy)"
+                + "the configuration now says \(new.bytes)"
+                + (old.hasTrailers == new.hasTrailers ? "" : ", and other units with protection information")
+                + ". Start once with the old one and stop cleanly; \(remedy)"
         }
         return "memory file \(path) belongs to another array or controller and holds acknowledged writes that are on "
             + "no device yet. Start that array and stop it cleanly, or name another file; \(remedy)"

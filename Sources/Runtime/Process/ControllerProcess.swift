@@ -28,7 +28,7 @@ package struct ControllerProcess: ~Copyable {
         let credentials = try Credentials(description, options)
         let secret = partner == nil ? [] : try Secret.read(options.resolve(description.pair.secretFile))
         let memory = try MemoryFile(
-            path: options.resolve(own.memoryFile), layout: RegionLayout(bytes: own.memoryBytes),
+            path: options.resolve(own.memoryFile), layout: description.memoryLayout(own),
             identity: .init(
                 controller: id, pairID: description.pairID, durability: own.memoryDurability, bootID: bootID),
             reserving: .beside)

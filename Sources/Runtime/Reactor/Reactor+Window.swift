@@ -91,6 +91,7 @@ extension Reactor where Engine: ~Copyable {
         defer { close(received.memory) }
         let offer = received.offer
         guard windowState.isWanted, !isCutToPartner, offer.pairID == plant.settings.pairID,
+            offer.layout.hasTrailers == plant.memory.layout.hasTrailers,
             offer.controller == UInt32(plant.settings.controller.partner.rawValue)
         else {
             close(received.pidfd)

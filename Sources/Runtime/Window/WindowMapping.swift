@@ -70,12 +70,13 @@ package struct WindowMapping: ~Copyable {
         return true
     }
 
-    /// Copies the header of a page that was placed, the seal last. `CacheHint.finishCopies` stands between the two. The
-    /// caller looks at the window word after a fence behind the last seal of its batch.
+    /// Copies the header of a page that was placed, with the trailer if it counts, the seal last.
+    /// `CacheHint.finishCopies` stands between the two. The caller looks at the window word after a fence behind the
+    /// last seal of its batch.
     package func seal(header: UnsafeRawPointer, slot: UInt32) {
         if !owns(slot) { return }
         let target = base + layout.header(Int(slot))
-        memcpy(target + 8, header + 8, RegionLayout.headerBytes - 8)
+        memcpy(target + 8, header + 8, min(FrameHeader.length(header), layout.headerBytes) - 8)
         let role = FrameHeader.role(SharedWord.load(header)) ?? .standing
         FrameHeader.seal(FrameHeader.sealWord(target, role), at: target)
     }

@@ -6,7 +6,7 @@ import Primitives
 /// What travels with the two descriptors of a window: whose memory it is.
 ///
 ///      0 magic  8 format version  12 controller  16 pair id  24 frames  28 mirror frames  32 pid  40 incarnation
-///     48 memory id high  56 low
+///     36 one when frames have trailers           48 memory id high  56 low
 package struct WindowOffer: Equatable, Sendable {
     package var controller: UInt32
     package var pairID: UInt64
@@ -39,6 +39,7 @@ package struct WindowOffer: Equatable, Sendable {
         base.put(little32: UInt32(truncatingIfNeeded: layout.frames), 24)
         base.put(little32: UInt32(truncatingIfNeeded: layout.mirrorFrames), 28)
         base.put(little32: UInt32(bitPattern: pid), 32)
+        base.put(byte: layout.hasTrailers ? 1 : 0, 36)
         base.put(little64: incarnation, 40)
         base.put(little64: memoryID.high, 48)
         base.put(little64: memoryID.low, 56)
@@ -51,7 +52,7 @@ package struct WindowOffer: Equatable, Sendable {
         guard mirrorFrames <= frames else { return nil }
         controller = base.little32(12)
         pairID = base.little64(16)
-        layout = RegionLayout(frames: frames, mirrorFrames: mirrorFrames)
+        layout = RegionLayout(frames: frames, mirrorFrames: mirrorFrames, hasTrailers: base.byte(36) == 1)
         pid = Int32(bitPattern: base.little32(32))
         incarnation = base.little64(40)
         memoryID = .init(high: base.little64(48), low: base.little64(56))

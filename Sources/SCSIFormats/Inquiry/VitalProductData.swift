@@ -164,7 +164,8 @@ package struct ExtendedInquiryData: Sendable {
 
     /// For a unit with protection information of `protectionType` (0: none).
     package init(protectionType: UInt8, grouping: Bool, referrals: Bool, isLegacy: Bool) {
-        let types: UInt8 = protectionType == 3 ? 0x20 : 0
+        // SPT: the one type that the unit has.
+        let types: UInt8 = protectionType == 3 ? 0x20 : protectionType == 2 ? 0x10 : 0
         protection = types | Self.checks(protectionType)
         self.grouping = grouping
         self.referrals = referrals

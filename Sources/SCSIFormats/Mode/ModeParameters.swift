@@ -2,8 +2,8 @@
 @frozen
 @usableFromInline
 package struct ModeFlags: OptionSet, Sendable {
-    @usableFromInline package var rawValue: UInt8
-    @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
+    @usableFromInline package var rawValue: UInt16
+    @inlinable package init(rawValue: UInt16) { self.rawValue = rawValue }
     /// WCE of the Caching page: writes may be answered from memory.
     @inlinable package static var writeCacheEnabled: Self { Self(rawValue: 1) }
     /// DRA of the Caching page: no read-ahead.
@@ -12,6 +12,8 @@ package struct ModeFlags: OptionSet, Sendable {
     @inlinable package static var softwareWriteProtect: Self { Self(rawValue: 4) }
     /// D_SENSE of the Control page: descriptor format sense data.
     @inlinable package static var descriptorSense: Self { Self(rawValue: 8) }
+    /// ATO of the Control page: application tags are the application client's.
+    @inlinable package static var applicationTagOwner: Self { Self(rawValue: 1 << 15) }
     /// What a unit starts with.
     @inlinable package static var standard: Self { .writeCacheEnabled }
 
@@ -21,6 +23,7 @@ package struct ModeFlags: OptionSet, Sendable {
         if image[1] & 0x04 == 0 { insert(.writeCacheEnabled) }
         if image[2] & 0x20 != 0 { insert(.disableReadAhead) }
         if image[5] & 0x08 != 0 { insert(.softwareWriteProtect) }
+        if image[6] & 0x80 != 0 { insert(.applicationTagOwner) }
         if image[3] & 0x04 != 0 { insert(.descriptorSense) }
     }
 }

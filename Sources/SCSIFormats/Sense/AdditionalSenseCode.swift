@@ -34,6 +34,9 @@ package struct AdditionalSenseCode: Hashable, Sendable {
     package static var targetPortInUnavailableState: Self { Self(0x04, 0x0C) }
     package static var sanitizeInProgress: Self { Self(0x04, 0x1B) }
     package static var writeError: Self { Self(0x0C, 0x00) }
+    package static var logicalBlockGuardCheckFailed: Self { Self(0x10, 0x01) }
+    package static var logicalBlockApplicationTagCheckFailed: Self { Self(0x10, 0x02) }
+    package static var logicalBlockReferenceTagCheckFailed: Self { Self(0x10, 0x03) }
     package static var unrecoveredReadError: Self { Self(0x11, 0x00) }
     package static var readErrorLBAMarkedBadByApplicationClient: Self { Self(0x11, 0x14) }
     package static var parameterListLengthError: Self { Self(0x1A, 0x00) }

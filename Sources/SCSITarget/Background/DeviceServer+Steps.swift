@@ -123,6 +123,10 @@ extension DeviceServer {
             }
             position += length
         }
+        guard units[unit].profile.protectionType != 0 else { return }
+        for sector in stride(from: 0, to: Int(run.count), by: 512) {
+            ProtectionTuple.unwritten.write(to: run.tuple(at: sector, frames: frames, lists: lists))
+        }
     }
 
     /// The end of a step's block operation.

@@ -55,6 +55,8 @@ package struct CommandTraits: OptionSet, Sendable {
     package static var atomic: Self { Self(rawValue: 32) }
     /// It exists only on thin units.
     package static var thin: Self { Self(rawValue: 64) }
+    /// It exists only on units with type 2 protection.
+    package static var type2: Self { Self(rawValue: 1 << 26) }
     /// The operation code has service actions; the row is one of them.
     package static var serviceAction: Self { Self(rawValue: 16) }
 
@@ -117,6 +119,15 @@ package struct CommandRow: Sendable {
     /// The byte with DPO, FUA, the protection field and BYTCHK.
     @inline(__always) package var flagsByte: Int { isVariableLength ? 10 : 1 }
 
+    /// Its CDB has RDPROTECT, WRPROTECT, VRPROTECT or ORPROTECT in the highest bits of the flags byte.
+    var hasProtectionField: Bool {
+        guard length > 6, case .medium(let command) = handler else { return false }
+        return switch command {
+        case .preFetch, .synchronizeCache, .readLong, .writeLong: false
+        case .read, .write, .writeAndVerify, .verify, .compareAndWrite, .orWrite, .writeAtomic, .writeSame: true
+        }
+    }
+
     /// A row from its usage data in hexadecimal, bytes separated by spaces.
     init(
         _ hexadecimal: StaticString, _ handler: CommandHandler, _ traits: CommandTraits,
@@ -171,7 +182,11 @@ package struct CommandRow: Sendable {
     /// The first reserved bit that `cdb` sets: a field pointer's byte and bit.
     package func violation(_ cdb: CDB) -> (byte: Int, bit: Int)? {
         var wrong = cdb.big64(0) & forbidden[0] | cdb.big64(8) & forbidden[1]
-        if length > 16 { wrong |= cdb.big64(16) & forbidden[2] | cdb.big64(24) & forbidden[3] }
+        if length > 16 {
+            // ADDITIONAL CDB LENGTH.
+            if cdb[7] != length - 8 { return (7, 7) }
+            wrong |= cdb.big64(16) & forbidden[2] | cdb.big64(24) & forbidden[3]
+        }
         if wrong == 0 { return nil }
         for index in 1..<Int(length) {
             let wrong = cdb[index] & ~allowed(index)

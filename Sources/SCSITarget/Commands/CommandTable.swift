@@ -7,7 +7,8 @@ import SAM
 package struct CommandTable: ~Copyable {
     /// Every row, ascending; the files beside this one have them by family.
     package static var rows: [CommandRow] {
-        (primaryRows + parameterRows + blockRows + mediumRows + reservationRows).sorted { $0.key < $1.key }
+        (primaryRows + parameterRows + blockRows + mediumRows + protectedRows + reservationRows)
+            .sorted { $0.key < $1.key }
     }
 
     /// Row index that stands for an unknown operation code, and for an unknown service action of a known one.

@@ -30,7 +30,7 @@ extension DeviceServer {
             fail(slot, .invalidField(inCDB: commands[row].transferLengthByte))
             return
         }
-        tasks[slot].total = tasks[slot].span * 2
+        tasks[slot].total = wireBytes(slot, tasks[slot].span) * 2
         if tasks[slot].span == 0 {
             complete(slot, .good, total: 0)
             return
@@ -43,6 +43,7 @@ extension DeviceServer {
         if let sense = markedBlock(slot) { return fail(slot, sense, total: 0) }
         counters.writes &+= 1
         tasks[slot].chunk = BlockExtent(start: tasks[slot].sector, count: tasks[slot].span / 512)
+        if isProtected(slot) { return read(slot, tasks[slot].chunk, sequential: false) }
         tasks[slot].phase = .preparing
         blocks.append(.prepareWrite(tasks[slot].token, units[unit].index, tasks[slot].chunk, scratch: true))
     }
@@ -51,12 +52,10 @@ extension DeviceServer {
     mutating func receiveCompareData(_ slot: Int, _ run: PageRun) {
         tasks[slot].received = run
         tasks[slot].received.count = tasks[slot].span
+        if tasks[slot].protect != 0 { return receiveInterleaved(slot, tasks[slot].received) }
         tasks[slot].phase = .receiving
         letStateGo(slot)
-        let scratch = PageRun(
-            list: slot, offset: Int(run.offset) + tasks[slot].chunk.pageCount * PageSize.bytes,
-            count: Int(tasks[slot].span))
-        transport.append(.receiveDataOut(tasks[slot].handle, run: scratch, bufferOffset: 0))
+        transport.append(.receiveDataOut(tasks[slot].handle, run: scratch(slot), bufferOffset: 0))
     }
 
     /// A half of the Data-Out is here: the second is asked for, or everything is committed.
@@ -90,10 +89,10 @@ extension DeviceServer {
             fail(slot, .invalidField(inCDB: 2))
             return
         }
-        tasks[slot].total = tasks[slot].span
+        tasks[slot].total = wireBytes(slot, tasks[slot].span)
         tasks[slot].limit = tasks[slot].span
         // A part of the data cannot be all.
-        guard tasks[slot].dataOutLength >= tasks[slot].span else {
+        guard tasks[slot].dataOutLength >= tasks[slot].total else {
             fail(slot, .invalidField(inCDB: commands[row].transferLengthByte), total: tasks[slot].total)
             return
         }

@@ -12,6 +12,7 @@ extension DeviceServer {
         var traits: UnitTraits = managed ? [.managed] : []
         if controllers > 1 { traits.insert(.pair) }
         if profile.thin { traits.insert(.thin) }
+        if profile.protectionType != 0 { traits.insert(.protected) }
         if profile.version == 0x05 { traits.insert(.legacy) }
         return traits
     }

@@ -131,7 +131,7 @@ extension DeviceServer {
         case 0:
             writer.put(big32: 0)
             for index in 0..<commands.count where exists(index, on: Int(tasks[slot].unit)) {
-                commands[index].supported.writeDescriptor(timeouts: timeouts, to: &writer)
+                supported(index, on: Int(tasks[slot].unit)).writeDescriptor(timeouts: timeouts, to: &writer)
             }
             writer.patch(big32: UInt32(writer.count - 4), at: 0)
             return nil
@@ -145,7 +145,7 @@ extension DeviceServer {
             hasActions == true ? opcode == CommandRow.variableLength || action < 0x20 : action == 0 || cdb[2] & 7 == 1
         let row = exists ? commands.find(opcode: opcode, serviceAction: action) : CommandTable.unknownOpcode
         if self.exists(Int(row), on: Int(tasks[slot].unit)) {
-            commands[Int(row)].supported.writeOne(timeouts: timeouts, to: &writer)
+            supported(Int(row), on: Int(tasks[slot].unit)).writeOne(timeouts: timeouts, to: &writer)
         } else {
             SupportedOperationCode.writeUnsupported(to: &writer)
         }

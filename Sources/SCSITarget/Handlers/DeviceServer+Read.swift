@@ -62,6 +62,7 @@ extension DeviceServer {
         let task = tasks.pointer(slot)
         // The statistics do not know six-byte commands (SPC-4 §7.3.6.1).
         if commands[Int(task.pointee.row)].length > 6 { countStart(slot, as: .read) }
+        if task.pointee.protect != 0 { return startInterleavedRead(slot) }
         task.pointee.total = task.pointee.span
         if units.pointer(Int(task.pointee.unit)).pointee.medium.contains(.marked) { endAtMark(slot) }
         task.pointee.limit = min(task.pointee.span, task.pointee.dataInLength)
@@ -93,20 +94,29 @@ extension DeviceServer {
             preconditionFailure("pages came for a command that works on no blocks")
         }
         switch command {
-        case .read, .readLong: sendPages(slot, run)
+        case .read: sendPages(slot, run)
+        // It tells what is there, right or wrong.
+        case .readLong: sendPages(slot, run, checks: false)
         case .verify: verifyPages(slot, run)
         case .preFetch:
             releasePages(slot)
             tasks[slot].moved += tasks[slot].chunk.count * 512
             preFetchNext(slot)
         case .writeAndVerify: verifyWritten(slot, run)
-        case .write, .synchronizeCache, .compareAndWrite, .orWrite, .writeAtomic, .writeSame, .writeLong:
+        case .orWrite, .compareAndWrite: mediumRead(slot, run)
+        case .write, .synchronizeCache, .writeAtomic, .writeSame, .writeLong:
             preconditionFailure("pages came for a command that reads none")
         }
     }
 
-    private mutating func sendPages(_ slot: Int, _ run: PageRun) {
+    private mutating func sendPages(_ slot: Int, _ run: PageRun, checks: Bool = true) {
         let task = tasks.pointer(slot)
+        if checks, isProtected(slot) {
+            if let sense = checkMedium(slot, run) {
+                return fail(slot, sense, total: wireBytes(slot, task.pointee.moved))
+            }
+            if task.pointee.protect != 0 { return sendInterleaved(slot, run) }
+        }
         let offset = task.pointee.moved
         var piece = run
         let bytes = task.pointee.chunk.count * 512

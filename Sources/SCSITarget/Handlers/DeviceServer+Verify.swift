@@ -17,13 +17,18 @@ extension DeviceServer {
             fail(slot, .invalidField(inCDB: commands[Int(tasks[slot].row)].flagsByte, bit: 2))
             return
         }
+        // One block of Data-Out for all has one reference tag: there is no such comparison with protection information.
+        if byteCheck(slot) == 3, tasks[slot].protect != 0 {
+            fail(slot, .invalidField(inCDB: commands[Int(tasks[slot].row)].flagsByte, bit: 2))
+            return
+        }
         guard takeRange(slot) else { return }
         if units[Int(tasks[slot].unit)].medium.contains(.marked) { endAtMark(slot) }
         let block = units[Int(tasks[slot].unit)].blockBytes
-        let offered = tasks[slot].dataOutLength / block * block
+        let offered = offeredBytes(slot, tasks[slot].dataOutLength)
         switch byteCheck(slot) {
         case 1:
-            tasks[slot].total = tasks[slot].span
+            tasks[slot].total = wireBytes(slot, tasks[slot].span)
             tasks[slot].limit = min(tasks[slot].span, offered)
             tasks[slot].span = tasks[slot].limit
             verifyReceive(slot)
@@ -38,14 +43,16 @@ extension DeviceServer {
     /// Asks for the next piece of Data-Out.
     private mutating func verifyReceive(_ slot: Int) {
         if tasks[slot].moved >= tasks[slot].limit { return verified(slot) }
-        let count = min(tasks[slot].limit - tasks[slot].moved, UInt32(PageSize.bytes))
+        let piece = tasks[slot].protect == 0 ? PageSize.bytes : Self.pieceBlocks * 512
+        let count = min(tasks[slot].limit - tasks[slot].moved, UInt32(piece))
         tasks[slot].chunk = BlockExtent(start: tasks[slot].sector + UInt64(tasks[slot].moved / 512), count: count / 512)
         tasks[slot].phase = .receiving
         letStateGo(slot)
         transport.append(
             .receiveDataOut(
-                tasks[slot].handle, run: PageRun(parameter: Frames.parameter(slot), count: Int(count)),
-                bufferOffset: tasks[slot].moved))
+                tasks[slot].handle,
+                run: PageRun(parameter: Frames.parameter(slot), count: Int(wireBytes(slot, count))),
+                bufferOffset: wireBytes(slot, tasks[slot].moved)))
     }
 
     /// A piece of Data-Out is here.
@@ -75,8 +82,12 @@ extension DeviceServer {
     mutating func verifyPages(_ slot: Int, _ run: PageRun) {
         let check = byteCheck(slot)
         let block = check == 3 ? Int(units[Int(tasks[slot].unit)].blockBytes) : PageSize.bytes
-        let same = check == 0 || equals(run, slot, period: block)
+        let isInterleaved = check == 1 && tasks[slot].protect != 0
+        let sense = isProtected(slot) ? verifyChecks(slot, run) : nil
+        let same = check == 0
+            || (isInterleaved ? equalsInterleaved(slot, run) : equals(run, slot, period: block))
         releasePages(slot)
+        if let sense { return fail(slot, sense, total: wireBytes(slot, tasks[slot].moved)) }
         if !same {
             fail(slot, SenseData(.miscompare, .miscompareDuringVerify))
             return
@@ -101,7 +112,7 @@ extension DeviceServer {
     }
 
     /// Whether two pieces of memory are the same; lengths are multiples of 512.
-    private static func equal(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
+    static func equal(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
         var at = 0
         while at + 8 <= count {
             if a.little64(at) != b.little64(at) { return false }

@@ -11,9 +11,8 @@ extension DeviceServer {
         guard takeRange(slot) else { return }
         counters.writes &+= 1
         if countsAsWrite(slot) { countStart(slot, as: .write) }
-        let block = units[Int(tasks[slot].unit)].blockBytes
-        tasks[slot].total = tasks[slot].span
-        tasks[slot].limit = min(tasks[slot].span, tasks[slot].dataOutLength / block * block)
+        tasks[slot].total = wireBytes(slot, tasks[slot].span)
+        tasks[slot].limit = min(tasks[slot].span, offeredBytes(slot, tasks[slot].dataOutLength))
         writeNext(slot)
     }
 
@@ -29,16 +28,32 @@ extension DeviceServer {
         if task.pointee.moved >= task.pointee.limit { return finishWriting(slot) }
         let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
         task.pointee.chunk = chunk
+        // What an ORWRITE combines is checked first.
+        if isProtected(slot), commands[Int(task.pointee.row)].handler == .medium(.orWrite) {
+            return read(slot, chunk, sequential: false)
+        }
         task.pointee.phase = .preparing
         blocks.append(
             .prepareWrite(
                 task.pointee.token, units.pointer(Int(task.pointee.unit)).pointee.index, chunk, scratch: false))
     }
 
+    /// The present blocks of a chunk of ORWRITE or COMPARE AND WRITE, on a unit with protection information.
+    mutating func mediumRead(_ slot: Int, _ run: PageRun) {
+        let sense = checkMedium(slot, run)
+        releasePages(slot)
+        if let sense { return fail(slot, sense, total: wireBytes(slot, tasks[slot].moved)) }
+        tasks[slot].phase = .preparing
+        let isCompared = commands[Int(tasks[slot].row)].handler == .medium(.compareAndWrite)
+        let index = units[Int(tasks[slot].unit)].index
+        blocks.append(.prepareWrite(tasks[slot].token, index, tasks[slot].chunk, scratch: isCompared))
+    }
+
     /// Fresh pages for the chunk: the host's data go there, and meanwhile the command relies on nothing.
     mutating func receivePages(_ slot: Int, _ run: PageRun) {
         var piece = run
         piece.count = min(run.count, tasks[slot].chunk.count * 512)
+        if tasks[slot].protect != 0 { return receiveInterleaved(slot, piece) }
         tasks[slot].received = piece
         tasks[slot].phase = .receiving
         letStateGo(slot)
@@ -51,10 +66,20 @@ extension DeviceServer {
             fail(slot, sense, total: tasks[slot].moved)
             return
         }
+        if isProtected(slot), !fillsPages(slot), let sense = protectWrite(slot) {
+            fail(slot, sense, total: wireBytes(slot, tasks[slot].moved))
+            return
+        }
         // From the commit on, the pages are Memory's: what came is remembered by its checksum.
         if comparesBack(slot) { tasks[slot].checksum = checksum(tasks[slot].received) }
         tasks[slot].phase = .committing
         blocks.append(.commitWrite(tasks[slot].token, options(slot)))
+    }
+
+    /// No host data are in the command's pages.
+    private func fillsPages(_ slot: Int) -> Bool {
+        let handler = commands[Int(tasks[slot].row)].handler
+        return handler == .medium(.writeSame) || handler == .dataOut(.unmap)
     }
 
     /// How Memory is to commit the command's pages.
@@ -102,7 +127,9 @@ extension DeviceServer {
         var piece = run
         piece.count = min(run.count, tasks[slot].chunk.count * 512)
         let same = !comparesBack(slot) || checksum(piece) == tasks[slot].checksum
+        let sense = isProtected(slot) ? checkMedium(slot, piece) : nil
         releasePages(slot)
+        if let sense { return fail(slot, sense, total: wireBytes(slot, tasks[slot].moved)) }
         if same { chunkWritten(slot) } else { fail(slot, SenseData(.miscompare, .miscompareDuringVerify)) }
     }
 

@@ -12,15 +12,18 @@ extension DeviceServer {
     }
 
     /// NDOB: there is no Data-Out. WRITE SAME (10) has no such bit.
-    private func hasNoData(_ slot: Int) -> Bool {
-        commands[Int(tasks[slot].row)].length == 16 && tasks[slot].cdb[1] & 0x01 != 0
+    func hasNoData(_ slot: Int) -> Bool {
+        commands[Int(tasks[slot].row)].length >= 16 && flags(slot) & 0x01 != 0
     }
+
+    /// UNMAP.
+    private func wantsUnmap(_ slot: Int) -> Bool { flags(slot) & 0x08 != 0 }
 
     mutating func startWriteSame(_ slot: Int) {
         let unit = Int(tasks[slot].unit)
         let row = Int(tasks[slot].row)
-        if tasks[slot].cdb[1] & 0x08 != 0, !units[unit].profile.thin {
-            fail(slot, .invalidField(inCDB: 1, bit: 3))
+        if wantsUnmap(slot), !units[unit].profile.thin {
+            fail(slot, .invalidField(inCDB: commands[row].flagsByte, bit: 3))
             return
         }
         guard let (address, count) = namedRange(slot) else { return }
@@ -34,7 +37,7 @@ extension DeviceServer {
         tasks[slot].span = UInt32(blocks * UInt64(units[unit].blockBytes))
         counters.writes &+= 1
         let page = frames.pointer(Frames.parameter(slot))
-        let block = units[unit].blockBytes
+        let block = wireBytes(slot, units[unit].blockBytes)
         if hasNoData(slot) {
             page.initializeMemory(as: UInt8.self, repeating: 0, count: Int(block))
             beginSame(slot)
@@ -57,6 +60,10 @@ extension DeviceServer {
             fail(slot, sense, total: tasks[slot].total)
             return
         }
+        if isProtected(slot), let sense = checkPattern(slot) {
+            fail(slot, sense, total: tasks[slot].total)
+            return
+        }
         beginSame(slot)
     }
 
@@ -64,7 +71,9 @@ extension DeviceServer {
     private mutating func beginSame(_ slot: Int) {
         let block = Int(units[Int(tasks[slot].unit)].blockBytes)
         let page = UnsafeRawPointer(frames.pointer(Frames.parameter(slot)))
-        tasks[slot].clears = tasks[slot].cdb[1] & 0x08 != 0
+        // Protection information that came must be that of unmapped blocks.
+        let isUnwritten = tasks[slot].protect == 0 || hasNoData(slot) || page.little64(512) == .max
+        tasks[slot].clears = wantsUnmap(slot) && isUnwritten
             && stride(from: 0, to: block, by: 8).allSatisfy { page.little64($0) == 0 }
         if tasks[slot].clears { clearNext(slot) } else { sameNext(slot) }
     }
@@ -95,6 +104,7 @@ extension DeviceServer {
             }
             position += length
         }
+        if isProtected(slot) { fillTuples(slot, run, with: pattern) }
         commit(slot)
     }
 }

@@ -43,7 +43,7 @@ extension DeviceServer {
         let shift = units[Int(tasks[slot].unit)].blockShift
         fail(
             slot, Self.markSense(tasks[slot].sector >> shift &+ UInt64(tasks[slot].checksum)),
-            total: tasks[slot].moved)
+            total: wireBytes(slot, tasks[slot].moved))
     }
 
     /// The end of a command that wrote: what it wrote is not marked any more.

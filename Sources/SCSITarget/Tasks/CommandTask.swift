@@ -124,6 +124,10 @@ struct CommandTask {
     /// The pages that the chunk's Data-Out goes to, and the CRC32C of what came (WRITE AND VERIFY with BYTCHK).
     var received = PageRun(list: 0, offset: 0, count: 0)
     var checksum: UInt32 = 0
+    /// The code of xxPROTECT; other than zero: blocks are transferred with their protection information, and `wire`
+    /// bytes of the chunk are.
+    var protect: UInt8 = 0
+    var wire: UInt32 = 0
     /// Descriptors of an UNMAP that are done.
     var descriptor: UInt16 = 0
     /// Its range ends at a block that is marked as a pseudo unrecovered error.

@@ -60,7 +60,7 @@ extension ControllerProcess {
         var random = SeededRandom(seed: 1)
         let options = SimulationOptions(seed: 1)
         let description = World.describe(Parameters.drawn(options, from: &random))
-        let layout = RegionLayout(bytes: description.controllers[0].memoryBytes)
+        let layout = description.memoryLayout(description.controllers[0])
         let host = SimulatedHost(index: 0, layout: layout)
         let start = StartConditions(
             memoryIsFresh: true, memoryIsLost: false, freshMemoryID: .init(high: 1, low: 1),

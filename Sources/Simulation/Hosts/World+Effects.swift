@@ -190,14 +190,28 @@ extension World {
 
     /// A sector is about to land on a device: its data may not be older than what lies there (invariant 5).
     private func sectorStored(_ unit: Int, _ offset: Int, _ data: UnsafeRawPointer) {
-        let sector = (offset - Int(DeviceLayout.labelArea)) / 512
-        guard offset >= Int(DeviceLayout.labelArea), sector < parameters.unitSectors,
+        guard offset >= Int(DeviceLayout.labelArea), let sector = sector(atDevice: offset),
+            sector < parameters.unitSectors,
             let new = SectorPattern.quickWrite(data, seed: options.seed) ?? zeroWrite(data)
         else { return }
         guard let old = SectorPattern.quickWrite(devices[unit].bytes + offset, seed: options.seed) else { return }
         if oracle.isGoingBack(unit: unit, sector: sector, from: old, to: new) {
             fail(.versionWentBack, "unit \(unit) sector \(sector): write \(new) lands on the device over write \(old)")
         }
+    }
+
+    /// The sector of a unit that stands at byte `offset` of its device; nil for a trailer.
+    private func sector(atDevice offset: Int) -> Int? {
+        let sector = (offset - Int(DeviceLayout.labelArea)) / 512
+        if parameters.protection == 0 { return sector }
+        let perPage = Int(UnitMap.protectedPageBytes) / 512
+        return sector % perPage < PageSize.sectors ? sector / perPage * PageSize.sectors + sector % perPage : nil
+    }
+
+    /// Where a sector of a unit stands on its device.
+    func place(ofSector sector: Int) -> Int {
+        let trailers = parameters.protection == 0 ? 0 : sector / PageSize.sectors
+        return Int(DeviceLayout.labelArea) + (sector + trailers) * 512
     }
 
     private func zeroWrite(_ data: UnsafeRawPointer) -> UInt32? {

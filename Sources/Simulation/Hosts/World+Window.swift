@@ -102,7 +102,7 @@ extension World {
         if strikesInPlacement(host) { return false }
         (data + half).copyMemory(from: host.region + host.layout.frame(frame) + half, byteCount: half)
         if strikesInPlacement(host) { return false }
-        (target + 8).copyMemory(from: source + 8, byteCount: RegionLayout.headerBytes - 8)
+        (target + 8).copyMemory(from: source + 8, byteCount: FrameHeader.length(source) - 8)
         if strikesInPlacement(host) { return false }
         SharedWord.store(SharedWord.load(source), at: target)
         return true

@@ -75,6 +75,11 @@ extension SimulatedInitiator {
             world.record(
                 .note, letter, UInt64(sense.key), UInt64(sense.code), UInt64(sense.qualifier))
             let isMedium = sense.key == 3 || sense.key == 4
+            if sense.key == 0xB, sense.code == 0x10 {
+                world.fail(
+                    .wrongData, "protection information of another block or write in unit \(operation.unit), near "
+                        + "sector \(operation.sector): \(hex(sense.code))/\(hex(sense.qualifier))")
+            }
             if sense.key == 5 || sense.key == 7 || (isMedium && !hadDeviceErrors) {
                 world.fail(
                     .wireProtocol,

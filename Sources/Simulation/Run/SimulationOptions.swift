@@ -53,6 +53,8 @@ package struct SimulationOptions: Sendable {
     package var thin: Bool?
     /// Whether units are erased by SANITIZE; drawn when nil.
     package var erases: Bool?
+    /// Type of the units' protection information, 0 for none; drawn when nil.
+    package var protection: UInt8?
 
     package init(seed: UInt64) {
         self.seed = seed

@@ -35,6 +35,9 @@ extension Parameters {
         parameters.reserves = options.reserves ?? topology.chance(1, in: 4)
         // While a unit is erased it refuses what the script of reservations goes by.
         parameters.erases = (options.erases ?? topology.chance(1, in: 8)) && !parameters.reserves
+        let isProtected = topology.chance(1, in: 4)
+        let type = [1, 1, 2, 3][Int(topology.below(4))] as UInt8
+        parameters.protection = options.protection ?? (isProtected ? type : 0)
         return parameters
     }
 }
@@ -44,8 +47,8 @@ extension World {
 
     /// The array of a run, made as the configuration would.
     static func describe(_ parameters: Parameters) -> ArrayDescription {
-        let memory = RegionLayout.headerOffset + PageSize.bytes
-            + parameters.frames * (PageSize.bytes + RegionLayout.headerBytes)
+        let header = parameters.protection == 0 ? RegionLayout.plainHeaderBytes : RegionLayout.trailedHeaderBytes
+        let memory = RegionLayout.headerOffset + PageSize.bytes + parameters.frames * (PageSize.bytes + header)
         func controller(_ id: ControllerID, _ port: Int) -> ControllerDescription {
             ControllerDescription(
                 id: id, portals: ["127.0.0.1:\(port)"], channel: "127.0.0.1:\(port + 10)", memoryBytes: memory,
@@ -67,11 +70,15 @@ extension World {
             var unit = UnitDescription(
                 lun: UInt16(index), map: map, blockLength: 512, naa: naa, serial: "SIM\(index)")
             unit.profile.thin = parameters.thin
+            unit.profile.protectionType = parameters.protection
             unit.profile.atomicBytes = UInt32(PageSize.operationPages * PageSize.bytes)
             return unit
         }
         let devices = (0..<parameters.units).map {
-            DeviceDescription(name: "disk\($0)", kind: .memory, dataBytes: UInt64(parameters.unitSectors * 512))
+            DeviceDescription(
+                name: "disk\($0)", kind: .memory,
+                dataBytes: UnitMap.deviceBytes(
+                    UInt64(parameters.unitSectors * 512), isProtected: parameters.protection > 0))
         }
         var description = ArrayDescription(
             name: "simulated", pairID: 0x51D0_51D0_51D0_51D0, controllers: [controller(.a, 3260), controller(.b, 3261)],

@@ -144,7 +144,7 @@ extension World {
             if !random.chance(1, in: 4) { continue }
             let isHeader = random.chance(1, in: 4)
             let at = isHeader
-                ? host.layout.header(frame) + Int(random.below(UInt64(RegionLayout.headerBytes)))
+                ? host.layout.header(frame) + Int(random.below(UInt64(host.layout.headerBytes)))
                 : host.layout.frame(frame) + Int(random.below(UInt64(PageSize.bytes)))
             host.region.put(byte: UnsafeRawPointer(host.region).byte(at) ^ 1 << UInt8(random.below(8)), at)
         }

@@ -186,7 +186,7 @@ extension World {
     private func checkDevices() {
         for unit in 0..<parameters.units {
             for sector in 0..<parameters.unitSectors {
-                let at = devices[unit].bytes + Int(description.units[unit].map.dataOffset) + sector * 512
+                let at = devices[unit].bytes + place(ofSector: sector)
                 let content = SectorPattern.read(at, seed: options.seed, unit: unit, sector: UInt64(sector))
                 let expected = audit.shown[0][unit][sector] ?? BlockOracle.initial
                 if content == (expected == BlockOracle.initial ? .initial : .write(expected)) { continue }

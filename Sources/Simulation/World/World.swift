@@ -37,13 +37,15 @@ struct Parameters {
     var thin = false
     /// Some commands are SANITIZE with BLOCK ERASE.
     var erases = false
+    /// Type of the units' protection information: what is read is checked by it.
+    var protection: UInt8 = 0
     /// Persistent reservations come and go on unit 0.
     var reserves = false
 
     var text: String {
         (twoHosts ? "two hosts, " : "one host, ") + (streams ? "streams, " : "")
             + (atomics ? "atomics, " : "") + (thin ? "thin, " : "") + (erases ? "erases, " : "")
-            + (reserves ? "reservations, " : "")
+            + (protection > 0 ? "protection \(protection), " : "") + (reserves ? "reservations, " : "")
             + "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
             + "\(initiators) initiators of depth \(queueDepth), network \(networkLatency / 1000) us, "
             + "device \(deviceLatency / 1000) us, hot \(hotSectors), largest \(largestCommand), "
@@ -128,7 +130,7 @@ package final class World {
         self.makeProcess = makeProcess
         description = Self.describe(parameters)
         trace = Trace(capacity: options.transcriptLines, verbose: options.verbose)
-        let layout = RegionLayout(bytes: description.controllers[0].memoryBytes)
+        let layout = description.memoryLayout(description.controllers[0])
         hosts = [SimulatedHost(index: 0, layout: layout), SimulatedHost(index: 1, layout: layout)]
         devices = description.devices.map { SharedDevice(count: Int(DeviceLayout.labelArea + $0.dataBytes)) }
         links = Array(repeating: Link(), count: 1 + 2 * parameters.initiators)
