@@ -69,7 +69,8 @@ extension ConformanceReport {
     static var absent: [ConformanceRow] {
         let type2 = "for units with type 2 protection only (SBC-3 4.22.2.3), which there are none of"
         return [
-            .absent(.command, "48/03", "SANITIZE, CRYPTOGRAPHIC ERASE", "SBC-3 5.24", "nothing is encrypted on the medium"),
+            .absent(
+                .command, "48/03", "SANITIZE, CRYPTOGRAPHIC ERASE", "SBC-3 5.24", "nothing is encrypted on the medium"),
             .absent(.command, "7F/0009", "READ (32)", "SBC-3 5.14", type2),
             .absent(.command, "7F/000A", "VERIFY (32)", "SBC-3 5.34", type2),
             .absent(.command, "7F/000B", "WRITE (32)", "SBC-3 5.40", type2),
