@@ -27,6 +27,8 @@ extension Acceptance {
             "ReadOnly": 3,
             // With several logical blocks in a physical one, the suite expects another first block than it asked for.
             "GetLBAStatus": 5,
+            // A sanitize operation that has ended when the suite looks again, on any machine.
+            "Sanitize": 8,
         ]
 
         /// Over two paths, the second one has the unit attention of a medium that an earlier test took out and put

@@ -30,6 +30,17 @@ struct SeedTests {
         for failure in failures.withLock({ $0 }) { Issue.record("\(failure)") }
     }
 
+    /// Units are erased by SANITIZE under every fault: what an erase took away is never seen again.
+    @Test func seedsWithErasesPass() {
+        for seed in 1...12 as ClosedRange<UInt64> {
+            var options = SimulationOptions(seed: seed)
+            options.erases = true
+            options.reserves = false
+            let result = simulate(options)
+            #expect(result.passed, "\(result.report)")
+        }
+    }
+
     @Test func theSameSeedGivesTheSameTraceWithControllers() {
         for seed in 1...3 as ClosedRange<UInt64> {
             let first = simulate(SimulationOptions(seed: seed))

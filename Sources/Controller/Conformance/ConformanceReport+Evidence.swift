@@ -70,7 +70,8 @@ extension ConformanceReport {
     /// What the standards define for such units, and what is left out.
     static var absent: [ConformanceRow] {
         [
-            .absent(.command, "48/03", "SANITIZE, CRYPTOGRAPHIC ERASE", "SBC-3 5.24", "nothing is encrypted on the medium"),
+            .absent(
+                .command, "48/03", "SANITIZE, CRYPTOGRAPHIC ERASE", "SBC-3 5.24", "nothing is encrypted on the medium"),
             .absent(.command, "83", "THIRD-PARTY COPY IN", "SPC-4 6.24", "there is no copy manager"),
             .absent(.command, "84", "THIRD-PARTY COPY OUT", "SPC-4 6.4", "there is no copy manager"),
             .absent(.vitalProductData, "8F", "Third-party Copy", "SPC-4 7.8.17", "there is no copy manager"),

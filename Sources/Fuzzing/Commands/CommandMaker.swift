@@ -41,6 +41,29 @@ struct CommandMaker {
         return cdb
     }
 
+    /// A parameter list that comes far, made of `bytes`: most of what is random is refused by its header.
+    func list(for cdb: CDB, _ bytes: [UInt8]) -> [UInt8] {
+        var list = bytes + [UInt8](repeating: 0, count: 16)
+        let choice = list[0]
+        switch (cdb[0], cdb[1] & 0x1F) {
+        case (0x04, _):
+            // FOV and IP with a short pattern, or no option but IMMED.
+            let start = cdb[1] & 0x20 == 0 ? 4 : 8
+            for index in 0..<start { list[index] = 0 }
+            list[1] = choice & 1 == 1 ? 0x88 | choice & 2 : choice & 2
+            list[start] = 0
+            list[start + 1] = 1
+            list[start + 2] = 0
+            list[start + 3] = 1 + choice >> 6
+        case (0x48, 1):
+            list[0] = choice & 0x83 | 1
+            list[2] = 0
+            list[3] = 1 + choice >> 6
+        default: return bytes
+        }
+        return list
+    }
+
     /// The row that a CDB is of, nil when there is none.
     func row(of cdb: CDB) -> CommandRow? {
         rows.first { row in

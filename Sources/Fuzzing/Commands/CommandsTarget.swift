@@ -97,7 +97,8 @@ final class CommandsTarget {
         if how >= 250 { lun = input.big64() }
         let dataIn = how & 8 == 8 ? input.length() : 65_536
         let offered = how & 16 == 16 ? input.length() : 4096
-        let content = how & 32 == 32 ? input.take(Int(input.byte())) : []
+        let bytes = how & 32 == 32 ? input.take(Int(input.byte())) : []
+        let content = bytes.count & 1 == 1 ? maker.list(for: cdb, bytes) : bytes
         let attribute = how & 0xC0 == 0xC0 ? TaskAttribute(rawValue: UInt8(input.below(4))) ?? .simple : .simple
         send(
             cdb, lun: lun, input.below(2), attribute, dataIn: dataIn, dataOut: offered, content: content)

@@ -30,7 +30,9 @@ extension SimulatedInitiator {
             isGood = true
             world.counts.good += 1
             if operation.kind == .write { acknowledged(operation) }
-            if operation.kind == .unmap || operation.kind == .erase { world.oracle.endUnmap(Int(operation.write), at: world.now) }
+            if operation.kind == .unmap || operation.kind == .erase {
+                world.oracle.endUnmap(Int(operation.write), at: world.now)
+            }
             if operation.kind == .read { judge(operation, data) }
         case .status(let byte, let sense, _): failed(operation, byte, sense)
         }

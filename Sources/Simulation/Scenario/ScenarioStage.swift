@@ -150,7 +150,8 @@ final class ScenarioStage {
             if kind == .write { name(world, command.text("as") ?? "write\(names.count)", number) }
             let tag = world.initiators[0].issue(
                 kind, .script(number), path: path, unit: command.number("lun", 0), sector: command.number("lba", 0),
-                count: kind == .read || kind == .write || kind == .erase ? blocks : 0, forceUnitAccess: command.has("fua"))
+                count: [.read, .write, .erase].contains(kind) ? blocks : 0,
+                forceUnitAccess: command.has("fua"))
             if tag == nil { return ["no session"] }
             if command.has("begin") { return ["begun"] }
             _ = pass(world, 120_000_000_000) { world.scripted[number].end != nil }
