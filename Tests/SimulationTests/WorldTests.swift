@@ -13,6 +13,7 @@ import Testing
         options.lie = planted
         options.atomics = false
         options.thin = false
+        options.protection = 0
         options.reserves = false
         return simulate(options) { ReferenceTarget($0, bug: bug) }
     }
