@@ -31,7 +31,7 @@ extension SimulatedInitiator {
             world.counts.good += 1
             if operation.kind == .write { acknowledged(operation) }
             if operation.kind == .unmap { world.oracle.endUnmap(Int(operation.write), at: world.now) }
-            if operation.kind == .read { judge(operation, data) }
+            if operation.kind == .read { judge(operation, separate(operation, data)) }
         case .status(let byte, let sense, _): failed(operation, byte, sense)
         }
         switch operation.purpose {
