@@ -73,7 +73,8 @@ package enum WindowWord {
 /// The header of a page frame, 128 bytes of the region, and behind it the frame's trailer (64 bytes: the protection
 /// information of the page), where the page's unit has such. It is *sealed* by one release store of its first word,
 /// which holds a tag and the CRC32C of the rest, trailer included: a reader sees a whole header or none. Only frames
-/// whose content must survive (dirty, or mirrored for the partner) are sealed; a clean page's header is open, so a restart forgets it.
+/// whose content must survive (dirty, or mirrored for the partner) are sealed; a clean page's header is open, so a
+/// restart forgets it.
 ///
 /// A write of several pages that is all-or-nothing is a *group*: its members are sealed first, each with a tag that
 /// says that it counts only beside its leader; the leader's seal, last, makes all of them count at once. Then every

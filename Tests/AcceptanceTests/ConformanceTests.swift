@@ -74,6 +74,19 @@ extension Acceptance {
             #expect(!results.isEmpty && results.allSatisfy { $0.verdict != .failed }, "\(outcome.output)")
         }
 
+        /// Units with protection information of types 1, 2 and 3, which the suite does not ask to transfer it.
+        @Test(
+            arguments: [9, 10, 11],
+            ["Read10", "Read16", "Write10", "Write16", "Verify10", "OrWrite", "WriteVerify16", "ReadCapacity16"])
+        func aUnitWithProtectionInformationPasses(_ lun: Int, _ family: String) throws {
+            let array = try ConformanceArray.shared()
+            let outcome = try Program.run(
+                ["iscsi-test-cu", "-d", "-S", "-v", "-t", "ALL.\(family)", array.url("a", lun: lun)],
+                folder: array.folder, seconds: 60)
+            let results = SuiteOutput.parse(outcome.output)
+            #expect(!results.isEmpty && results.allSatisfy { $0.verdict != .failed }, "\(outcome.output)")
+        }
+
         @Test func everyFamilyOfTheInstalledSuiteIsTested() throws {
             let folder = NSTemporaryDirectory()
             let outcome = try Program.run(["iscsi-test-cu", "--list"], folder: folder, seconds: 10)

@@ -92,6 +92,23 @@ import Testing
         #expect(end == DeviceLayout.labelArea + (1 << 30))
     }
 
+    /// A page and its protection information take 4608 bytes of the device.
+    @Test func aUnitWithProtectionInformationTakesAnEighthMoreOfItsDevice() throws {
+        let text = Self.six.replacingOccurrences(
+            of: "{0: {pool: pool0}}",
+            with: "{0: {pool: pool0, size: 9MiB}, 1: {pool: pool0, size: 8MiB, protection: 2}, "
+                + "2: {pool: pool0, size: 1MiB, protection: 3}, 3: {pool: pool0, protection: 1}}")
+        let units = try parse(text).description.units
+        let mebi: UInt64 = 1 << 20
+        let offsets: [UInt64] = [mebi, 10 * mebi, 19 * mebi, 21 * mebi]
+        #expect(units.map(\.map.dataOffset) == offsets)
+        #expect(units.map(\.profile.protectionType) == [0, 2, 3, 1])
+        // 1004 MiB are left of 1 GiB: 892 of user data, and an eighth of that.
+        #expect(units.map { $0.map.sectors * 512 / mebi } == [9, 8, 1, 892])
+        #expect(try parse(text).description.hasProtection)
+        #expect(try parse(Self.six).description.hasProtection == false)
+    }
+
     @Test func aGivenFileSaysItsSizeItself() throws {
         var there = nobody
         there.deviceSize = { $0 == "/srv/disk" ? (100 << 20) + 5 : nil }

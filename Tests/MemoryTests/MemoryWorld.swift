@@ -17,6 +17,7 @@ final class MemoryWorld {
         let region: UnsafeMutableRawPointer
         let lists: PageLists
         let frames: Frames
+        private let parameters: UnsafeMutableRawPointer
         var memory: MemoryEngine
         var copy: CopyEngine
         var inbox: [(PagingMessage, [UInt8]?)] = []
@@ -34,9 +35,11 @@ final class MemoryWorld {
             self.region = region ?? .allocate(byteCount: layout.bytes, alignment: 4096)
             if region == nil { self.region.initializeMemory(as: UInt8.self, repeating: 0, count: layout.bytes) }
             lists = PageLists(base: .allocate(capacity: MemoryWorld.tokens * 64), count: MemoryWorld.tokens)
+            parameters = .allocate(byteCount: MemoryWorld.tokens * 4096, alignment: 4096)
+            parameters.initializeMemory(as: UInt8.self, repeating: 0, count: MemoryWorld.tokens * 4096)
             frames = Frames(
-                base: self.region + layout.frameOffset, count: layout.frames, parameters: self.region,
-                parameterCount: 0, trailers: isProtected ? self.region + layout.trailer(0) : nil)
+                base: self.region + layout.frameOffset, count: layout.frames, parameters: parameters,
+                parameterCount: MemoryWorld.tokens, trailers: isProtected ? self.region + layout.trailer(0) : nil)
             var policy = Policy.standard
             policy.rows[0].destageAge = .milliseconds(20)
             policy.rows[1].destageAge = .milliseconds(20)
@@ -173,7 +176,7 @@ final class MemoryWorld {
 
     /// Something that is under way arrives: a message, or a device completion (of a kind that `device` names); false
     /// when nothing is.
-    func step(messages: Bool = true, device: [StorageRequest.Kind] = [.read, .write, .flush, .discard]) -> Bool {
+    func step(messages: Bool = true, device: [StorageRequest.Kind] = [.read, .write, .flush, .discard, .query]) -> Bool {
         now = now + .microseconds(100)
         var choices: [(Node, Bool)] = []
         for node in nodes where node.isAlive {
@@ -206,6 +209,7 @@ final class MemoryWorld {
             device.replaceSubrange(
                 at..<at + Int(request.count), with: [UInt8](repeating: 0, count: Int(request.count)))
         }
+        if request.kind == .query { tell(request) }
         for index in 0..<Int(request.sliceCount) {
             let slice = request.slices[index]
             device.withUnsafeMutableBytes { bytes in
@@ -219,6 +223,30 @@ final class MemoryWorld {
             at += slice.count
         }
         node.memory.handle(StorageCompletion(id: request.id, fault: nil), at: now)
+    }
+
+    /// Blocks of 4096 bytes that are not all zero count as mapped; runs of one kind are one entry.
+    private func tell(_ request: StorageRequest) {
+        let room = request.slices[0].base
+        var entries: [(start: Int, end: Int, mapped: Bool)] = []
+        let end = Int(request.offset) + Int(request.count)
+        var at = Int(request.offset)
+        while at < end {
+            let next = min((at / 4096 + 1) * 4096, end)
+            let block = at / 4096 * 4096
+            let mapped = device[block..<min(block + 4096, device.count)].contains { $0 != 0 }
+            if let last = entries.last, last.mapped == mapped {
+                entries[entries.count - 1].end = next
+            } else {
+                entries.append((at, next, mapped))
+            }
+            at = next
+        }
+        room.put(little64: UInt64(entries.count), 0)
+        for (index, entry) in entries.enumerated() {
+            room.put(little64: UInt64(entry.start), 8 + index * 16)
+            room.put(little64: UInt64(entry.end - entry.start) | (entry.mapped ? 1 << 63 : 0), 16 + index * 16)
+        }
     }
 
     /// Lets time pass until `done`, at most `limit` steps; false when it never was.

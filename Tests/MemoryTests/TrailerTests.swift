@@ -79,6 +79,38 @@ import Testing
         #expect(user.audit(.b) == nil)
     }
 
+    /// What the device says of its own blocks is told by pages, from the first sector asked for to the last.
+    @Test(arguments: [(0, 400), (3, 200), (13, 100), (40, 8)] as [(UInt64, UInt32)])
+    func provisioningIsToldByPages(start: UInt64, count: UInt32) {
+        let (world, user) = MemoryTests.pair(seed: 8, usesWindow: true, isProtected: true)
+        for (sector, length) in [(8, 16), (80, 1), (176, 120)] as [(UInt64, UInt32)] {
+            #expect(user.write(.a, start: sector, count: length))
+        }
+        let node = world.nodes[0]
+        let token = BlockToken(slot: 8)
+        world.request(.a, .provisioning(token, UnitIndex(0), BlockExtent(start: start, count: count)))
+        let isDone = world.run {
+            node.responses.contains { if case .completed(token, nil) = $0 { true } else { false } }
+        }
+        #expect(isDone)
+        let answer = UnsafeRawPointer(node.frames.pointer(Frames.parameter(8)))
+        var at = start
+        for entry in 0..<Int(answer.little64(0)) {
+            #expect(answer.little64(8 + entry * 16) == at)
+            let (length, isMapped) = (
+                answer.little64(16 + entry * 16) & ~(1 << 63), answer.little64(16 + entry * 16) >> 63 == 1
+            )
+            for sector in at..<(at + length) {
+                if user.expected[Int(sector)] != 0 { #expect(isMapped, "sector \(sector) was written") }
+                // A block of the file system may hold parts of two pages.
+                let near = max(0, Int(sector) - 16)..<Int(sector) + 16
+                if user.expected[near].allSatisfy({ $0 == 0 }) { #expect(!isMapped, "sector \(sector) was not") }
+            }
+            at += length
+        }
+        #expect(at == start + UInt64(count))
+    }
+
     /// A write of a part of a page keeps the rest of it, data and trailer; an OR gets the guard of its result.
     @Test func partsOfPagesKeepTheirNeighbours() {
         let (world, user) = MemoryTests.pair(seed: 6, usesWindow: false, isProtected: true)

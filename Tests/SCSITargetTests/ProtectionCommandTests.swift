@@ -80,11 +80,29 @@ import Testing
         #expect(world.command([0x1A, 0x08, 0x0A, 0, 64, 0], dataIn: 64).data[9] & 0x80 != 0)
     }
 
-    @Test func atoIsOfUnitsWithProtectionInformation() {
+    @Test func atoAndDPICZAreOfUnitsWithProtectionInformation() {
         let world = World()
         world.login()
-        #expect(world.command([0x1A, 0x08, 0x4A, 0, 64, 0], dataIn: 64).data[9] & 0x80 == 0)
-        #expect(Of.world(1).command([0x1A, 0x08, 0x4A, 0, 64, 0], dataIn: 64).data[9] & 0x80 != 0)
+        let plain = world.command([0x1A, 0x08, 0x4A, 0, 64, 0], dataIn: 64).data
+        #expect(plain[6] & 0x08 == 0 && plain[9] & 0x80 == 0)
+        let protected = Of.world(1).command([0x1A, 0x08, 0x4A, 0, 64, 0], dataIn: 64).data
+        #expect(protected[6] & 0x08 != 0 && protected[9] & 0x80 != 0)
+    }
+
+    @Test func dpiczLeavesChecksToThoseWhoAskForThem() {
+        let world = Of.world(1)
+        let block = Of.data(1)[0]
+        world.command(Of.cdb(0x8A, 4, 1, protect: 0), out: block)
+        world.disks[0][4 * 512] ^= 1
+        Of.expect(world.command(Of.cdb(0x88, 4, 1, protect: 0), dataIn: 512), fails: 0x1001, at: 4)
+        var list = [0, 0, 0, 0] + world.command([0x1A, 0x08, 0x0A, 0, 64, 0], dataIn: 64).data.dropFirst(4)
+        list[4] &= 0x3F
+        list[6] |= 0x08
+        #expect(world.command([0x15, 0x10, 0, 0, 16, 0], out: list).status == .good)
+        #expect(world.command(Of.cdb(0x88, 4, 1, protect: 0), dataIn: 512).status == .good)
+        #expect(world.command(Of.cdb(0x8F, 4, 1, protect: 0)).status == .good)
+        Of.expect(world.command(Of.cdb(0x88, 4, 1, protect: 1), dataIn: 520), fails: 0x1001, at: 4)
+        world.expectIdle()
     }
 
     @Test func theOtherCommandsOf32BytesDoWhatTheyDoElsewhere() {

@@ -41,6 +41,21 @@ struct SeedTests {
         }
     }
 
+    /// What is read is checked by the device server: a block with another one's protection information fails the run.
+    @Test(arguments: [1, 3] as [UInt8]) func seedsOfUnitsWithProtectionInformationPass(type: UInt8) {
+        var options = SimulationOptions(seed: 0)
+        options.protection = type
+        let failures = Mutex<[String]>([])
+        simulateMany(
+            firstSeed: setting("GEMEL_FIRST_SEED", 1), count: setting("GEMEL_SEEDS", 20) / 2,
+            jobs: Int(setting("GEMEL_JOBS", 2)), options: options
+        ) { result in
+            if !result.passed { failures.withLock { $0.append(result.report) } }
+            return result.passed
+        }
+        for failure in failures.withLock({ $0 }) { Issue.record("\(failure)") }
+    }
+
     @Test func theSameSeedGivesTheSameTraceWithControllers() {
         for seed in 1...3 as ClosedRange<UInt64> {
             let first = simulate(SimulationOptions(seed: seed))

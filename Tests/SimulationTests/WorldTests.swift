@@ -14,6 +14,7 @@ import Testing
         options.atomics = false
         options.thin = false
         options.erases = false
+        options.protection = 0
         options.reserves = false
         return simulate(options) { ReferenceTarget($0, bug: bug) }
     }

@@ -19,11 +19,11 @@ extension ModePage {
             fields: [
                 ModeField(2, 0x04, at: 3), ModeField(4, 0x08, at: 5),
             ], excludes: .protected),
-        // The same, with ATO.
+        // The same, with DPICZ and ATO.
         ModePage(
             0x0A, 0, "Control", "SPC-4 7.5.8", length: 12, [0x02, 0x10, 0x00, 0x40],
             fields: [
-                ModeField(2, 0x04, at: 3), ModeField(4, 0x08, at: 5), ModeField(5, 0x80, at: 6),
+                ModeField(2, 0x0C, at: 3), ModeField(4, 0x08, at: 5), ModeField(5, 0x80, at: 6),
             ], needs: .protected),
         ModePage(0x0A, 0x01, "Control Extension", "SPC-4 7.5.9", length: 32, [0x06], excludes: .pair),
         // TCMOS, SCSIP: the clock is this machine's until SET TIMESTAMP. IALUAE.

@@ -14,6 +14,8 @@ package struct ModeFlags: OptionSet, Sendable {
     @inlinable package static var descriptorSense: Self { Self(rawValue: 8) }
     /// ATO of the Control page: application tags are the application client's.
     @inlinable package static var applicationTagOwner: Self { Self(rawValue: 1 << 15) }
+    /// DPICZ of the Control page: nothing is checked where xxPROTECT is zero.
+    @inlinable package static var checksWhenAskedOnly: Self { Self(rawValue: 1 << 14) }
     /// What a unit starts with.
     @inlinable package static var standard: Self { .writeCacheEnabled }
 
@@ -23,6 +25,7 @@ package struct ModeFlags: OptionSet, Sendable {
         if image[1] & 0x04 == 0 { insert(.writeCacheEnabled) }
         if image[2] & 0x20 != 0 { insert(.disableReadAhead) }
         if image[5] & 0x08 != 0 { insert(.softwareWriteProtect) }
+        if image[3] & 0x08 != 0 { insert(.checksWhenAskedOnly) }
         if image[6] & 0x80 != 0 { insert(.applicationTagOwner) }
         if image[3] & 0x04 != 0 { insert(.descriptorSense) }
     }

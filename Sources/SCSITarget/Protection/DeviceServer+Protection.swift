@@ -83,9 +83,11 @@ extension DeviceServer {
         return nil
     }
 
-    /// Checks what was read from the medium as the command's xxPROTECT asks.
+    /// Checks what was read from the medium as the command's xxPROTECT asks; where that is zero, unless DPICZ is one
+    /// (SPC-4 §7.5.8).
     func checkMedium(_ slot: Int, _ run: PageRun) -> SenseData? {
-        check(slot, run, ProtectionChecks(code: tasks[slot].protect), isMedium: true)
+        if tasks[slot].protect == 0, units[Int(tasks[slot].unit)].flags.contains(.checksWhenAskedOnly) { return nil }
+        return check(slot, run, ProtectionChecks(code: tasks[slot].protect), isMedium: true)
     }
 
     /// All data of a chunk are here: protection information that came is checked, else it is generated.

@@ -11,7 +11,7 @@ extension SimulatedInitiator {
         var operation = Operation(
             tag: 0, kind: kind, purpose: purpose, path: path, unit: unit, sector: sector, count: count,
             begun: world.now, deadline: world.now + world.parameters.commandTimeout)
-        let command: InitiatorCommand
+        var command: InitiatorCommand
         let lun = UInt16(unit)
         switch kind {
         case .read:
@@ -39,6 +39,7 @@ extension SimulatedInitiator {
         case .reportGroups: command = .reportTargetPortGroups(lun: lun)
         case .reserveOut, .reserveIn, .probe: preconditionFailure("a reservation's command has its own way")
         }
+        protect(&command, &operation)
         guard let tag = session.submit(command) else { return nil }
         operation.tag = tag
         noteVerdict(&operation)

@@ -33,7 +33,7 @@ extension SimulatedInitiator {
             if operation.kind == .unmap || operation.kind == .erase {
                 world.oracle.endUnmap(Int(operation.write), at: world.now)
             }
-            if operation.kind == .read { judge(operation, data) }
+            if operation.kind == .read { judge(operation, separate(operation, data)) }
         case .status(let byte, let sense, _): failed(operation, byte, sense)
         }
         switch operation.purpose {

@@ -21,6 +21,8 @@ struct Operation {
     var write: UInt32 = 0
     /// A write that is all-or-nothing.
     var isAtomic = false
+    /// RDPROTECT or WRPROTECT; other than zero: blocks are transferred with their protection information.
+    var protect: UInt8 = 0
     /// What each sector must show for a COMPARE AND WRITE to be done, as numbers of writes; nil for other writes.
     var expected: [UInt32]?
     var begun: UInt64
