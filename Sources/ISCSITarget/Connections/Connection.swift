@@ -91,6 +91,8 @@ struct Connection {
     /// The offer's run: the command let go of it when this is no longer the segment's slot.
     var offeredSlot: Int32 = -1
     var wait = ParserWait.nothing
+    /// Since when it waits for room in its output, without a byte that left.
+    var stalledSince = Instant.zero
     /// `receiveTargets` gave nothing.
     var paused = false
     /// It is in the queue of connections that `resume` goes on with.

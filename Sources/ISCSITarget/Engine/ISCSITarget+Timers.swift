@@ -45,6 +45,9 @@ extension ISCSITarget {
             releaseRefusal(index)
         } else if c.pointee.state == .inLogin {
             fail(index, .loginTimer)
+        } else if c.pointee.wait == .output && c.pointee.stalledSince + limits.pingAfter + limits.pingPatience <= now {
+            // The initiator asks, and takes no answer: it holds commands of all others.
+            fail(index, .outputStalled)
         } else if c.pointee.wait != .nothing {
             // We do not read, so that the silence is ours.
             c.pointee.lastReceived = now
