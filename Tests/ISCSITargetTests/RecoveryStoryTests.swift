@@ -22,7 +22,7 @@ import Testing
             #expect(host.counts.reassigned > 5)
             #expect(host.counts.snacks > 50)
         }
-        bench.target.closeAllSessions(askLogout: false)
+        bench.target.closeAllSessions()
         bench.drain()
         #expect(bench.target.commandCount == 0)
         #expect(bench.target.sessionCount == 0)

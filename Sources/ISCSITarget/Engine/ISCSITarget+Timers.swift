@@ -36,7 +36,7 @@ extension ISCSITarget {
         for place in 0..<lostConnections.capacity where lostConnections[place].session >= 0 {
             if lostConnections[place].until <= now { expireLost(place) } else { expect(lostConnections[place].until) }
         }
-        if logoutDeadline <= now { dropAll() } else { expect(logoutDeadline) }
+        if logoutDeadline <= now { dropAsked() } else { expect(logoutDeadline) }
     }
 
     private mutating func expire(_ index: Int, at now: Instant) {

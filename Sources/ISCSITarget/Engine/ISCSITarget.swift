@@ -73,6 +73,8 @@ package struct ISCSITarget: ~Copyable {
     var now = Instant.zero
     /// Sessions are asked to log out; those that have not by then are dropped.
     var logoutDeadline = Instant.never
+    /// They are, because the target goes away.
+    var goesAway = false
     var nextTransferTag: UInt32 = 1
     private let pinned = Pinned()
 

@@ -28,5 +28,7 @@ struct Session {
     var outstanding = 0
     /// Commands received since the session began.
     var commands: UInt64 = 0
+    /// The initiator was asked to log out, and is dropped when it does not.
+    var isAskedToLeave = false
     var inUse = false
 }
