@@ -149,6 +149,7 @@ extension ISCSITarget {
         if c.pointee.ordered {
             // A Logout Request carries the ExpStatSN of the connection that it names (RFC 7143 §11.14.5).
             if c.pointee.retains && header.opcode != .logoutRequest { acknowledge(index, header.expStatSN) }
+            if c.pointee.isFenced && header.opcode != .logoutRequest { acknowledgeFence(index, header.expStatSN) }
             return parseOrdered(index, header, headerLength + digest)
         }
         switch header.opcode {

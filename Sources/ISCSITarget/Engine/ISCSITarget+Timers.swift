@@ -36,6 +36,7 @@ extension ISCSITarget {
         for place in 0..<lostConnections.capacity where lostConnections[place].session >= 0 {
             if lostConnections[place].until <= now { expireLost(place) } else { expect(lostConnections[place].until) }
         }
+        tickFences(at: now)
         if logoutDeadline <= now { dropAsked() } else { expect(logoutDeadline) }
     }
 

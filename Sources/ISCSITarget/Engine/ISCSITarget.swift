@@ -67,6 +67,10 @@ package struct ISCSITarget: ~Copyable {
     var heldTasks: KeyIndex
     /// Connections that are gone, whose commands can still be reassigned.
     var lostConnections: Table<LostConnection>
+    /// Responses handed over by the device server in ordered sessions so far.
+    var handedOver: UInt64 = 0
+    /// Task management responses behind a fence, in their order.
+    var delayedAnswers: [DelayedAnswer] = []
     /// Data of a held PDU that is delivered, in one piece.
     let scratch: UnsafeMutableRawPointer
     /// The present call's time.

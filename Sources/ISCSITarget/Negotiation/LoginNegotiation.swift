@@ -201,7 +201,7 @@ struct LoginNegotiation {
         switch key {
         case .headerDigest: acceptable = limits.headerDigest.acceptable
         case .dataDigest: acceptable = limits.dataDigest.acceptable
-        default: acceptable = ["RFC3720"]
+        default: acceptable = ["ResponseFence", "RFC3720"]
         }
         guard let choice = TextValue.choose(value, among: acceptable) else {
             reply.append(key.row.name, "Reject")
@@ -209,6 +209,7 @@ struct LoginNegotiation {
         }
         if key == .headerDigest { parameters.headerDigest = choice == "CRC32C" }
         if key == .dataDigest { parameters.dataDigest = choice == "CRC32C" }
+        if key == .taskReporting { parameters.responseFence = choice == "ResponseFence" }
         reply.append(key.row.name, choice)
         return nil
     }
