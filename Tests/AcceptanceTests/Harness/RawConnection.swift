@@ -30,6 +30,20 @@ final class RawConnection {
         _ = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     }
 
+    /// Exactly `count` bytes; nil: the peer closed, or said nothing for `milliseconds`.
+    func take(_ count: Int, milliseconds: Int = 5000) -> [UInt8]? {
+        var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var all = [UInt8](repeating: 0, count: count)
+        var done = 0
+        while done < count {
+            let got = all.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + done, count - done, 0) }
+            if got <= 0 { return nil }
+            done += got
+        }
+        return all
+    }
+
     /// What comes until the peer closes, or says nothing for a while.
     func receive(milliseconds: Int) -> (bytes: [UInt8], closed: Bool) {
         var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
