@@ -118,7 +118,7 @@ let fuzzers: [Target] =
 let fuzzProducts: [Product] = isFuzzed ? [.executable(name: "gemel-fuzz", targets: ["Fuzzer"])] : []
 let suites = [
     tests("PrimitivesTests", uses: ["Primitives"]),
-    tests("ISCSITargetTests", uses: ["ISCSITarget", "ISCSIFormats", "SAM", "Primitives"]),
+    tests("ISCSITargetTests", uses: ["ISCSITarget", "ISCSIFormats", "SAM", "Primitives", "Simulation"]),
     tests("SCSITargetTests", uses: ["SCSITarget", "SCSIFormats", "SAM", "BlockModel", "Primitives", "Simulation"]),
     tests("MemoryTests", uses: ["Memory", "CopyModule", "PagingFormats", "BlockModel", "Primitives"]),
     tests("PairTests", uses: ["Pair", "PagingFormats", "BlockModel", "Primitives"]),
@@ -129,7 +129,7 @@ let suites = [
     tests("ManagementTests", uses: ["Management", "Controller", "Primitives"]),
     tests("SimulationTests", uses: ["Simulation", "Controller"] + waistNames),
     tests("ScenarioTests", uses: ["Simulation", "Controller"] + waistNames),
-    tests("AcceptanceTests", uses: ["Configuration", "Primitives"]),
+    tests("AcceptanceTests", uses: ["Configuration", "Primitives", "Simulation"]),
     tests("FuzzTests", uses: ["Fuzzing", "ISCSIFormats", "SAM", "Primitives"]),
     tests("TidyTests", uses: []),
 ]

@@ -81,14 +81,14 @@ extension Controller {
     private mutating func stop(at now: Instant) {
         guard !isStopping else { return }
         isStopping = true
-        iscsi.requestLogouts(within: ControllerLimits.logoutTime, at: now)
+        iscsi.requestLogouts(of: .all, within: ControllerLimits.logoutTime, at: now)
     }
 
     /// The second half of a clean stop: all hosts have logged out, or their time is over.
     mutating func leaveWhenLoggedOut(at now: Instant) {
         if !isStopping || isLeaving || iscsi.isAwaitingLogouts { return }
         isLeaving = true
-        iscsi.closeAllSessions(askLogout: false)
+        iscsi.closeAllSessions()
         pair.handle(.stop, at: now)
     }
 

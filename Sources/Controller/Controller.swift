@@ -105,7 +105,7 @@ package struct Controller: ~Copyable {
         let isRedundant = pair.condition.paired && pair.condition.serving && !isStopping
         if failback.isDue(at: now, isRedundant: isRedundant) { moveUnitsBack(at: now) }
         let group = isInMaintenance && isRedundant ? id.partner.targetPortGroup : nil
-        if iscsi.isRedirecting != (group != nil) { iscsi.redirectLogins(toGroup: group) }
+        if iscsi.isRedirecting != (group != nil) { redirect(toGroup: group, at: now) }
         drain(at: now)
         pair.lamport = memory.lamport
         pair.settle(at: now)
@@ -142,6 +142,17 @@ package struct Controller: ~Copyable {
         return false
     }
 
+    /// Sends hosts to the partner's portals, those that are here too; nil: no more.
+    private mutating func redirect(toGroup group: UInt16?, at now: Instant) {
+        iscsi.redirectLogins(toGroup: group)
+        if isStopping { return }
+        if iscsi.isRedirecting {
+            iscsi.requestLogouts(of: .normalSessions, within: ControllerLimits.maintenanceTime, at: now)
+        } else {
+            iscsi.cancelLogouts()
+        }
+    }
+
     /// Moves the units of which this controller is home, and that prefer the other one.
     private mutating func moveUnitsBack(at now: Instant) {
         for index in description.units.indices {
@@ -160,6 +171,8 @@ package enum ControllerLimits {
     package static var sessions: Int { 256 }
     /// How long a clean stop waits for hosts to log out.
     package static var logoutTime: Interval { .seconds(1) }
+    /// How long hosts have to log out from a controller in maintenance.
+    package static var maintenanceTime: Interval { .seconds(5) }
 }
 
 /// What a driver found before it made the controller.

@@ -152,6 +152,7 @@ package struct LogWords: Sendable {
         case .additionalHeader: "an additional header segment is not supported"
         case .unacknowledged: "more responses are not acknowledged than are kept for one connection"
         case .outOfOrder: "more arrived before its turn than is kept"
+        case .outputStalled: "the initiator takes no answers"
         case nil: unknown(raw)
         }
     }

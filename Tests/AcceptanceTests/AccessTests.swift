@@ -152,6 +152,27 @@ extension Acceptance {
             #expect(try array.check(through: "b").mismatches == 0)
         }
 
+        /// Hosts that are there log out when they are asked to, and go on through the partner: none sees an error.
+        @Test func hostsThatAreThereMoveToThePartner() throws {
+            let array = try RunningArray()
+            try array.start()
+            // One that has two paths and prefers the other controller, and one that knows only this one.
+            let load = try array.startLoad(through: ["a", "b"], seconds: 10)
+            let single = try Program(["iscsi-perf", "-m", "4", "-t", "8", array.url("a")], folder: array.folder)
+            usleep(1_500_000)
+            #expect(try array.sessions("a").count == 2)
+            try array.command("maintenance", "a", "on")
+            let end = Date().addingTimeInterval(5)
+            while try !array.sessions("a").isEmpty, Date() < end { usleep(100_000) }
+            #expect(try array.sessions("a").isEmpty, "somebody stayed")
+            #expect(try array.sessions("b").count == 2)
+            let result = try array.finish(load, seconds: 60)
+            #expect(result.errors == 0 && result.longestGapMilliseconds < 2000)
+            #expect(single.isRunning || !single.log.contains("rror"), "\(single.log)")
+            single.end(after: 2)
+            #expect(try array.check(through: "b").mismatches == 0)
+        }
+
         @Test func withoutAPartnerThatServesLoginsAreServed() throws {
             let array = try RunningArray()
             try array.start()

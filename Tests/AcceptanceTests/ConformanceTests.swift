@@ -44,9 +44,13 @@ extension Acceptance {
         @Test(arguments: families, directions)
         func familyPassesSaveWhatIsKnown(_ family: String, _ controllers: [String]) throws {
             let array = try ConformanceArray.shared()
-            let known = try KnownResults(family: family)
             let paths = Self.onePath.contains(family) ? [controllers[0]] : controllers
-            let urls = paths.map { array.url($0, lun: Self.unit(family, controllers)) }
+            try expectKnown(family, array, paths.map { array.url($0, lun: Self.unit(family, controllers)) })
+            #expect(try array.status().redundant, "a controller is gone after \(family)")
+        }
+
+        private func expectKnown(_ family: String, _ array: RunningArray, _ urls: [String]) throws {
+            let known = try KnownResults(family: family)
             let names = [1, 2].map { "iqn.2026-11.io.gemel:conformance\($0)" }
             let outcome = try Program.run(
                 ["iscsi-test-cu", "-d", "-S", "-v", "-i", names[0], "-I", names[1], "-t", "ALL.\(family)"] + urls,
@@ -61,7 +65,29 @@ extension Acceptance {
             }
             let unknown = Set(known.verdicts.keys).subtracting(results.map(\.test))
             #expect(unknown.isEmpty, "the list names tests that are not there")
-            #expect(try array.status().redundant, "a controller is gone after \(family)")
+        }
+
+        /// What a family says through the survivor, whose memory has taken over what was the other's: some of each
+        /// kind, since all of them take minutes.
+        static let afterFailover = [
+            "Inquiry", "Mandatory", "ModeSense6", "Read16", "Write16", "CompareAndWrite", "WriteSame16", "Unmap",
+            "GetLBAStatus", "PrinReadKeys", "ProutRegister", "ProutReserve", "ProutPreempt", "Reserve6",
+            "ReportSupportedOpcodes", "iSCSIcmdsn", "iSCSIResiduals", "iSCSITMF",
+        ]
+
+        @Test func familiesPassThroughTheSurvivor() throws {
+            let array = try TargetFile("conformance").array()
+            try array.start()
+            try array.command("fault", "add", "controller-kill", "--controller", "a")
+            for family in Self.afterFailover {
+                try expectKnown(family, array, [array.url("b", lun: Self.unit(family, ["b"]))])
+            }
+            // It comes back, and serves as the other one does.
+            try array.command("fault", "reset")
+            try array.waitUntilRedundant(seconds: 30)
+            for family in ["Mandatory", "Write16", "ProutReserve"] {
+                try expectKnown(family, array, ["a", "b"].map { array.url($0, lun: Self.unit(family, ["a", "b"])) })
+            }
         }
 
         /// What the suite looks for in an SPC-3 device.

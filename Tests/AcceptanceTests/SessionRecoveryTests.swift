@@ -1,4 +1,5 @@
 import Foundation
+import Simulation
 import Testing
 
 extension Acceptance {
@@ -95,6 +96,37 @@ extension Acceptance {
             #expect(seen.first?.opcode == 0x22 && seen.first?.byte(2) == 0)
             #expect(seen.filter { $0.opcode == 0x25 }.flatMap(\.data) == whole)
             #expect(seen.last?.opcode == 0x21 && seen.last?.byte(3) == 0)
+        }
+
+        /// A session of four connections with digests, whose connections end and whose PDUs are damaged on both sides,
+        /// against a pair: each command is answered once with its data, and both controllers have what was written.
+        @Test(arguments: [("a", 40), ("b", 25)]) func everyCommandIsAnsweredOnceByAPair(
+            _ controller: String, _ faultRate: UInt64
+        ) throws {
+            let array = try RunningArray()
+            try array.start()
+            let wires = SocketWires(port: try #require(array.ports[controller]))
+            let names = ["InitiatorName=iqn.2026-11.example:several", "TargetName=\(RunningArray.target)"]
+            let empty = [UInt8](repeating: 0, count: 4 << 20)
+            let host = RecoveringHost(wires, names: names, model: empty, seed: faultRate)
+            host.faultRate = faultRate
+            host.keys = ["TaskReporting=ResponseFence"]
+            host.run(1200)
+            #expect(host.problems == [], "\(host.counts); \(array.log.suffix(3000))")
+            #expect(host.counts.completed == 1200)
+            #expect(host.counts.drops > 3 && host.counts.snacks > 50 && host.counts.reassigned > 0, "\(host.counts)")
+            host.end()
+            for other in ["a", "b"] {
+                let reader = try SCSIHost(array, other, name: "reader")
+                for place in 0..<512 {
+                    let block = place * 16
+                    let cdb: [UInt8] = [0x28, 0, 0, 0, UInt8(block >> 8), UInt8(block & 0xFF), 0, 0, 16, 0]
+                    let data = try reader.command(cdb, read: 8192).data
+                    let isSame = data[...] == host.model[(place * 8192)..<((place + 1) * 8192)]
+                    #expect(isSame, "block \(block) through \(other)")
+                }
+            }
+            #expect(try array.status().redundant)
         }
 
         /// Sends a read on a connection of its own, which ends before anything of it was taken.

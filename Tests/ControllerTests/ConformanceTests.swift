@@ -14,10 +14,12 @@ import Testing
         for path in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where path.hasSuffix(".swift") {
             let lines = try String(contentsOf: folder.appendingPathComponent(path), encoding: .utf8)
                 .split(separator: "\n", omittingEmptySubsequences: false)
-            for (index, line) in lines.enumerated() {
+            var isMarked = false
+            for line in lines {
+                if line.contains("@Test") { isMarked = true }
                 guard let range = line.range(of: "func ") else { continue }
-                let above = lines[max(0, index - 3)...index].joined(separator: " ")
-                if above.contains("@Test") { names.insert(String(line[range.upperBound...].prefix { $0 != "(" })) }
+                if isMarked { names.insert(String(line[range.upperBound...].prefix { $0 != "(" })) }
+                isMarked = false
             }
         }
         return names

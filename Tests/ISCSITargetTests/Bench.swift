@@ -172,6 +172,9 @@ final class Bench {
         return true
     }
 
+    /// StatSN that connection `index` has next.
+    func statSN(_ index: Int) -> UInt32 { target.connections[index].statSN }
+
     func close(_ stream: UInt32) {
         target.closed(StreamID(stream), at: now)
         toTarget[stream] = nil

@@ -212,6 +212,7 @@ import Testing
             var keys = ["InitialR2T=No", "MaxConnections=4", "ErrorRecoveryLevel=\(seed % 3)"]
             if random.chance(1, in: 3) { keys += ["DataDigest=CRC32C"] }
             if random.chance(1, in: 3) { keys += ["HeaderDigest=CRC32C"] }
+            if random.chance(1, in: 2) { keys += ["TaskReporting=ResponseFence"] }
             if let other = bench.lastTSIH, random.chance(1, in: 2) {
                 host.putLogin(Initiator.names + keys.suffix(keys.count - 3)) { pdu in
                     pdu.tsih = other

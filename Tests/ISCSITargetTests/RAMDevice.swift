@@ -27,6 +27,8 @@ final class RAMDevice {
     var lastLUN: UInt64 = 0
     /// Block addresses of the commands, in the order of their delivery.
     var arrived: [UInt32] = []
+    /// Sense key, code and qualifier of refusals; nil: something that is no sense data.
+    var senseCode: (UInt8, UInt8, UInt8)?
     /// Task management requests are kept instead of answered.
     var holdTaskManagement = false
     let frames: Frames
@@ -76,6 +78,12 @@ final class RAMDevice {
         default:
             let page = frames.pointer(Frames.parameter(command.handle.slot))
             for place in 0..<18 { page.put(byte: UInt8(0xA0 + place), place) }
+            if let (key, code, qualifier) = senseCode {
+                page.put(byte: 0x70, 0)
+                page.put(byte: key, 2)
+                page.put(byte: code, 12)
+                page.put(byte: qualifier, 13)
+            }
             let sense = PageRun(parameter: Frames.parameter(command.handle.slot), count: 18)
             requests.append(.sendCommandComplete(command.handle, .checkCondition, sense: sense, total: 0))
         }

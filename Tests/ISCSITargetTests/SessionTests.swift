@@ -138,12 +138,12 @@ import Testing
         #expect(bench.target.commandCount == 0)
     }
 
-    @Test func aCleanStopAsksForLogoutAndCloses() throws {
+    @Test func theEndOfTheTargetIsSaid() throws {
         let (bench, host) = try session()
-        bench.target.closeAllSessions(askLogout: true)
+        bench.target.closeAllSessions()
         let seen = try #require(host.take().first)
         #expect(seen.opcode == .asyncMessage)
-        #expect(seen.decoded { AsyncMessagePDU(decoding: $0) }.event == 1)
+        #expect(seen.decoded { AsyncMessagePDU(decoding: $0) }.event == 3)
         #expect(bench.effects.contains(.close(StreamID(1))))
     }
 

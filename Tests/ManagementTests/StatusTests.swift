@@ -97,6 +97,20 @@ import Testing
         #expect(!text.contains("gemel_memory_frames{"))
     }
 
+    /// Names of initiators, which anybody can make up, are no labels: neither markup nor endless series.
+    @Test func labelsComeFromFixedSets() throws {
+        var report = FakePair.controller("a", serving: true)
+        let before = MetricsText.render(pair([report])).split(separator: "\n").count
+        for index in 0..<1000 {
+            var session = ControllerStatus.SessionStatus()
+            session.initiator = "iqn.2026-11.x:<script>\(index)"
+            report.status?.sessions.append(session)
+        }
+        let text = MetricsText.render(pair([report]))
+        #expect(text.split(separator: "\n").count == before)
+        #expect(!text.contains("script"))
+    }
+
     @Test func labelValuesAreEscaped() {
         var report = FakePair.controller("a", serving: true)
         report.status?.copiedBytes = ["a\"b\\c\nd": 1]

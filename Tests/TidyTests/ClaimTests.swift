@@ -26,11 +26,12 @@ import Testing
     static let tests: Set<String> = {
         var names: Set<String> = []
         for path in Tree.swift where path.hasPrefix("Tests/") {
-            let lines = SwiftText(Tree.text(path)).lines
-            for (index, line) in lines.enumerated() {
+            var isMarked = false
+            for line in SwiftText(Tree.text(path)).lines {
+                if line.contains("@Test") { isMarked = true }
                 guard let range = line.firstRange(of: "func ") else { continue }
-                let above = lines[max(0, index - 3)...index].joined(separator: " ")
-                if above.contains("@Test") { names.insert(String(line[range.upperBound...].prefix { $0 != "(" })) }
+                if isMarked { names.insert(String(line[range.upperBound...].prefix { $0 != "(" })) }
+                isMarked = false
             }
         }
         return names

@@ -8,6 +8,12 @@ extension ConformanceReport {
             case .vitalProductData: vitalProductDataTests
             case .modePage: modePageTests
             case .logPage: logPageTests
+            case .textKey: textKeyTests
+            case .protocolDataUnit: protocolDataUnitTests
+            case .taskManagement: taskManagementTests
+            case .asynchronousEvent: asynchronousEventTests
+            case .loginStatus: loginStatusTests
+            case .rejectReason: rejectReasonTests
             }
         return list.first { $0.codes.split(separator: " ").contains { $0 == code } }?.test
     }

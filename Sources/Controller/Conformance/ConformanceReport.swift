@@ -5,13 +5,13 @@ import SCSITarget
 package enum ConformanceReport {
     /// Every row, section by section, ascending by code.
     package static var rows: [ConformanceRow] {
-        let all = commands + vitalProductData + modePages + logPages + absent
+        let all = commands + vitalProductData + modePages + logPages + absent + iSCSIRows
         return ConformanceRow.Section.allCases.flatMap { section in
             all.filter { $0.section == section }.sorted { $0.code < $1.code }
         }
     }
 
-    private static func row(
+    static func row(
         _ section: ConformanceRow.Section, _ code: String, _ name: String, _ clause: String, _ status: String
     ) -> ConformanceRow {
         ConformanceRow(
@@ -84,7 +84,7 @@ package enum ConformanceReport {
         hex(UInt64(code), 2) + (subpage == 0 ? "" : "/" + hex(UInt64(subpage), 2))
     }
 
-    private static func hex(_ value: UInt64, _ digits: Int) -> String {
+    static func hex(_ value: UInt64, _ digits: Int) -> String {
         let text = String(value, radix: 16, uppercase: true)
         return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
     }
@@ -93,10 +93,11 @@ package enum ConformanceReport {
     package static var markdown: String {
         var lines = [
             "# Conformance", "",
-            "What the device server supports, with the clause that describes it and the test that shows it.", "",
+            "What the device server and the iSCSI target support, with the clause that describes it and the test that",
+            "shows it.", "",
             "## Overview", "",
-            "`gemel conformance` prints this page from the tables that the device server works by. What is not there",
-            "is refused as the standard asks, and reported nowhere.",
+            "`gemel conformance` prints this page from the tables that both work by. What is not there is refused as",
+            "the standards ask, and reported nowhere.",
         ]
         for section in ConformanceRow.Section.allCases {
             lines += [

@@ -4,6 +4,7 @@ package struct ConformanceRow: Codable, Equatable, Sendable {
     /// What kind of thing the row is about; one table each.
     package enum Section: String, Codable, CaseIterable, Sendable {
         case command, vitalProductData, modePage, logPage
+        case textKey, protocolDataUnit, taskManagement, asynchronousEvent, loginStatus, rejectReason
 
         /// Title of the table, and of its first column.
         var title: (table: String, code: String) {
@@ -12,11 +13,17 @@ package struct ConformanceRow: Codable, Equatable, Sendable {
             case .vitalProductData: ("Vital product data pages", "Page")
             case .modePage: ("Mode pages", "Page")
             case .logPage: ("Log pages", "Page")
+            case .textKey: ("iSCSI text keys", "Key")
+            case .protocolDataUnit: ("iSCSI protocol data units", "Opcode")
+            case .taskManagement: ("Task management functions", "Function")
+            case .asynchronousEvent: ("iSCSI asynchronous events", "Event")
+            case .loginStatus: ("iSCSI login status", "Status")
+            case .rejectReason: ("iSCSI reject reasons", "Reason")
             }
         }
     }
     package var section: Section
-    /// Operation code and service action, or page and subpage code, in hexadecimal.
+    /// Operation code and service action, page and subpage code, or another number, in hexadecimal; a key's name.
     package var code: String
     package var name: String
     package var clause: String

@@ -75,6 +75,7 @@ final class SessionTarget {
         for (index, key) in Self.keys.enumerated() where chosen & 1 << UInt16(index) != 0 {
             if names.insert(key.prefix { $0 != "=" }).inserted { text += key + "\0" }
         }
+        if who & 0x20 == 0x20 { text += "TaskReporting=ResponseFence\0" }
         var pdu = LoginRequestPDU()
         pdu.transit = true
         pdu.currentStage = 1

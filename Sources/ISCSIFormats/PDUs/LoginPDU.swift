@@ -8,7 +8,7 @@ package enum LoginStage: UInt8, Sendable {
 }
 
 /// Status-Class (high byte) and Status-Detail (low byte) of a Login Response (RFC 7143 §11.13.5).
-package enum LoginStatus: UInt16, Sendable {
+package enum LoginStatus: UInt16, Sendable, CaseIterable {
     case success = 0x0000
     case targetMovedTemporarily = 0x0101
     case targetMovedPermanently = 0x0102

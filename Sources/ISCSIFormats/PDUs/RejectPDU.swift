@@ -1,7 +1,7 @@
 import Primitives
 
 /// Reasons of a Reject (RFC 7143 §11.17.1).
-package enum RejectReason: UInt8, Sendable {
+package enum RejectReason: UInt8, Sendable, CaseIterable {
     case dataDigestError = 0x02
     case snackReject = 0x03
     case protocolError = 0x04
@@ -39,7 +39,7 @@ package struct RejectPDU: Equatable, Sendable {
 }
 
 /// Events of an Asynchronous Message (RFC 7143 §11.9.1).
-package enum AsyncEvent: UInt8, Sendable {
+package enum AsyncEvent: UInt8, Sendable, CaseIterable {
     case scsiEvent = 0
     case logoutRequested = 1
     case connectionWillBeDropped = 2

@@ -1,7 +1,7 @@
 import Primitives
 
 /// Functions of a Task Management Function Request (RFC 7143 §11.5.1; 9 to 12 by RFC 7144).
-package enum TaskManagementCode: UInt8, Sendable {
+package enum TaskManagementCode: UInt8, Sendable, CaseIterable {
     case abortTask = 1
     case abortTaskSet = 2
     case clearACA = 3

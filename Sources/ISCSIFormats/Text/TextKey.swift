@@ -14,7 +14,7 @@ package enum KeyRule: Sendable, Equatable {
     case maximum(ClosedRange<UInt64>)
     /// A step of CHAP (RFC 7143 §12.1.3).
     case authentication
-    /// A key of RFC 3720 that RFC 7143 §13.27 has made obsolete.
+    /// A key of RFC 3720 that RFC 7143 §13.25 has made obsolete.
     case obsolete
 }
 

@@ -85,6 +85,7 @@ extension ISCSITarget {
         swap(&kept.staged, &c.pointee.draft)
         kept.stagedEnd = UInt32(truncatingIfNeeded: kept.staged.count)
         kept.isBroken = arrival.isBroken
+        kept.isPreemptAndAbort = pdu.cdb[0] == 0x5F && pdu.cdb[1] & 0x1F == 5
         recovery[slot] = kept
         command.pointee.outDataSN = arrival.outDataSN
         command.pointee.unsolicitedOpen =

@@ -43,6 +43,7 @@ extension ISCSITarget {
         }
         // Data for a host that has flagged a write: nothing of what it expects to be transferred is.
         command.pointee.total = command.pointee.dataOutLength > 0 ? 0 : total
+        if final && command.pointee.ordered { handOverStatus(slot) }
         if length == 0 {
             command.pointee.hasStatus = true
             command.pointee.status = .good
@@ -101,6 +102,7 @@ extension ISCSITarget {
             // The same for a write of a host that has flagged a read.
             let isOtherWay = command.pointee.dataInLength > 0 && command.pointee.inDataSN == 0
             command.pointee.total = isOtherWay ? 0 : total
+            if command.pointee.ordered { handOverStatus(slot) }
             respondWhenQuiet(slot)
         }
     }

@@ -19,12 +19,16 @@ extension ISCSITarget {
             }
             c.pointee.lastSender = Int32(truncatingIfNeeded: slot)
         }
-        if Int(c.pointee.firstSender) == slot { serveSenders(index) }
+        if Int(c.pointee.firstSender) == slot || c.pointee.isFenced { serveSenders(index) }
     }
 
     /// Sends for the commands of a connection in their order, as long as there is room.
     mutating func serveSenders(_ index: Int) {
         let c = connections + index
+        if c.pointee.isFenced {
+            serveFenced(index)
+            return
+        }
         while c.pointee.firstSender >= 0 {
             let slot = Int(c.pointee.firstSender)
             let command = commands.pointer(slot)
@@ -35,6 +39,15 @@ extension ISCSITarget {
             command.pointee.next = -1
             if command.pointee.state == .responded && !command.pointee.inActive { free(slot) }
         }
+    }
+
+    /// Sends for one command, wherever it is in its connection's list; false when there was no room for all of it.
+    mutating func serveOne(_ index: Int, _ slot: Int) -> Bool {
+        if !serve(index, slot) { return false }
+        stopSending(slot)
+        let command = commands.pointer(slot)
+        if command.pointee.state == .responded && !command.pointee.inActive { free(slot) }
+        return true
     }
 
     /// Takes a command out of the list of those who send.

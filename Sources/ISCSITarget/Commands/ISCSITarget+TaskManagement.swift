@@ -13,7 +13,7 @@ extension ISCSITarget {
             return
         }
         guard let code = TaskManagementCode(rawValue: pdu.function) else {
-            answer(index, pdu.initiatorTaskTag, .notSupported)
+            deliver(index, pdu.initiatorTaskTag, .notSupported, isFenced: false)
             return
         }
         switch code {
@@ -26,9 +26,9 @@ extension ISCSITarget {
             if hasQueries(index) {
                 forwardInOrder(index, pdu, header, code)
             } else {
-                answer(index, pdu.initiatorTaskTag, .notSupported)
+                deliver(index, pdu.initiatorTaskTag, .notSupported, isFenced: false)
             }
-        case .queryTask: answer(index, pdu.initiatorTaskTag, .notSupported)
+        case .queryTask: deliver(index, pdu.initiatorTaskTag, .notSupported, isFenced: false)
         }
     }
 
@@ -61,7 +61,7 @@ extension ISCSITarget {
     /// QUERY TASK (RFC 7144 §4.3.1): a task that is not known here is not in the task set.
     private mutating func queryTask(_ index: Int, _ pdu: TaskManagementRequestPDU, _ header: UnsafeRawPointer) {
         guard let slot = tasks[taskKey(connections[index].session, pdu.referencedTaskTag)] else {
-            answer(index, pdu.initiatorTaskTag, .functionComplete)
+            deliver(index, pdu.initiatorTaskTag, .functionComplete, isFenced: false)
             return
         }
         let command = commands.pointer(Int(slot))
@@ -77,14 +77,14 @@ extension ISCSITarget {
             if command.pointee.state == .active && !command.pointee.hasStatus {
                 let handle = CommandHandle(slot: Int(slot), generation: command.pointee.generation)
                 if command.pointee.lun != pdu.lun {
-                    answer(index, pdu.initiatorTaskTag, .lunDoesNotExist)
+                    deliver(index, pdu.initiatorTaskTag, .lunDoesNotExist, isFenced: false)
                 } else {
                     forward(index, pdu, header, .abortTask, handle)
                 }
                 return
             }
             // Its response is decided and only waits for the last of its data.
-            answer(index, pdu.initiatorTaskTag, .taskDoesNotExist)
+            deliver(index, pdu.initiatorTaskTag, .taskDoesNotExist, isFenced: false)
             return
         }
         let session = sessions.pointer(Int(connections[index].session))
@@ -97,9 +97,9 @@ extension ISCSITarget {
             } else if reference == session.pointee.expCmdSN {
                 session.pointee.expCmdSN = reference &+ 1
             }
-            answer(index, pdu.initiatorTaskTag, .functionComplete)
+            deliver(index, pdu.initiatorTaskTag, .functionComplete, isFenced: false)
         } else {
-            answer(index, pdu.initiatorTaskTag, .taskDoesNotExist)
+            deliver(index, pdu.initiatorTaskTag, .taskDoesNotExist, isFenced: false)
         }
     }
 
@@ -135,9 +135,18 @@ extension ISCSITarget {
         let index = Int(request.connection)
         if index >= 0 {
             connections[index].taskManagementRequests -= 1
-            answer(index, request.initiatorTaskTag, Self.code(response))
+            deliver(
+                index, request.initiatorTaskTag, Self.code(response), isFenced: Self.concernsMany(request.function))
         }
         if request.function == .targetColdReset && response == .functionComplete { dropSessions(of: request.target) }
+    }
+
+    /// A function whose response is fenced (RFC 7143 §4.2.2.3.4).
+    private static func concernsMany(_ function: TaskManagementFunction) -> Bool {
+        switch function {
+        case .abortTaskSet, .clearTaskSet, .clearACA, .logicalUnitReset, .targetWarmReset, .iTNexusReset: true
+        case .abortTask, .queryTask, .queryTaskSet, .queryAsynchronousEvent, .targetColdReset: false
+        }
     }
 
     private static func code(_ response: ServiceResponse) -> TaskManagementResponseCode {

@@ -39,6 +39,8 @@ struct NegotiatedParameters: Equatable {
     var dataDigest = false
     var maxConnections: UInt16 = 1
     var errorRecoveryLevel: UInt8 = 0
+    /// TaskReporting is ResponseFence (RFC 7143 §13.23).
+    var responseFence = false
     /// iSCSIProtocolLevel (RFC 7144): 2 has the task management functions of SAM-4 and later.
     var protocolLevel: UInt8 = 1
     /// DefaultTime2Wait and DefaultTime2Retain, in seconds.
@@ -91,6 +93,8 @@ struct Connection {
     /// The offer's run: the command let go of it when this is no longer the segment's slot.
     var offeredSlot: Int32 = -1
     var wait = ParserWait.nothing
+    /// Since when it waits for room in its output, without a byte that left.
+    var stalledSince = Instant.zero
     /// `receiveTargets` gave nothing.
     var paused = false
     /// It is in the queue of connections that `resume` goes on with.
@@ -121,6 +125,10 @@ struct Connection {
     var againTo: UInt32 = 0
     /// More is unacknowledged than is kept for one connection.
     var overdue = false
+    /// Its session has a fence (`ResponseFence`): all before `fenceStatSN` is to be acknowledged, and a ping asks so.
+    var isFenced = false
+    var isFencePinged = false
+    var fenceStatSN: UInt32 = 0
 
     // Times.
     var connectedAt = Instant.zero
@@ -162,6 +170,7 @@ struct Connection {
         againFrom = 0
         againTo = 0
         overdue = false
+        isFenced = false
         connectedAt = now
         lastReceived = now
         refusedAt = .never

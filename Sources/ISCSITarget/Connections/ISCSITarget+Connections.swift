@@ -78,6 +78,7 @@ extension ISCSITarget {
         if session < 0 { return }
         if c.pointee.ordered { dropHeld(of: index, session: session) }
         sessions.pointer(session).pointee.connectionCount -= 1
+        forgetFence(of: index, session: Int32(truncatingIfNeeded: session))
         if end == .failed && !recovers { dropSession(session, flush: flush) } else { endIfEmpty(session) }
     }
 
@@ -168,6 +169,8 @@ extension ISCSITarget {
         forgetSession(index)
         let session = sessions.pointer(index)
         session.pointee.inUse = false
+        session.pointee.fence = ResponseFence()
+        if !delayedAnswers.isEmpty { delayedAnswers.removeAll { Int($0.session) == index } }
         session.pointee.connectionCount = 0
         if !session.pointee.discovery {
             let nexus = NexusIndex(UInt16(truncatingIfNeeded: index))

@@ -61,6 +61,7 @@ extension ISCSITarget {
         if c.pointee.ordered { goOn(index) }
         if c.pointee.wait == .output {
             c.pointee.wait = .nothing
+            self.now = now
             parse(index)
         }
     }

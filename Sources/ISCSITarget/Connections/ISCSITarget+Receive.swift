@@ -86,6 +86,7 @@ extension ISCSITarget {
 
     /// Goes on with connections that waited for the device server. The owner calls it until `isRunnable` is false.
     package mutating func resume(at now: Instant) {
+        self.now = now
         while let index = runnable.popFirst() {
             let c = connections + Int(index)
             c.pointee.runnable = false
@@ -113,6 +114,7 @@ extension ISCSITarget {
             if c.pointee.available < Field.headerLength { break }
             if !hasParseReserve(index) {
                 c.pointee.wait = .output
+                c.pointee.stalledSince = now
                 break
             }
             if !parsePDU(index) { break }
@@ -147,6 +149,7 @@ extension ISCSITarget {
         if c.pointee.ordered {
             // A Logout Request carries the ExpStatSN of the connection that it names (RFC 7143 §11.14.5).
             if c.pointee.retains && header.opcode != .logoutRequest { acknowledge(index, header.expStatSN) }
+            if c.pointee.isFenced && header.opcode != .logoutRequest { acknowledgeFence(index, header.expStatSN) }
             return parseOrdered(index, header, headerLength + digest)
         }
         switch header.opcode {

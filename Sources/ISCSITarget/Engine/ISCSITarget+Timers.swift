@@ -36,7 +36,8 @@ extension ISCSITarget {
         for place in 0..<lostConnections.capacity where lostConnections[place].session >= 0 {
             if lostConnections[place].until <= now { expireLost(place) } else { expect(lostConnections[place].until) }
         }
-        if logoutDeadline <= now { dropAll() } else { expect(logoutDeadline) }
+        tickFences(at: now)
+        if logoutDeadline <= now { dropAsked() } else { expect(logoutDeadline) }
     }
 
     private mutating func expire(_ index: Int, at now: Instant) {
@@ -45,6 +46,9 @@ extension ISCSITarget {
             releaseRefusal(index)
         } else if c.pointee.state == .inLogin {
             fail(index, .loginTimer)
+        } else if c.pointee.wait == .output && c.pointee.stalledSince + limits.pingAfter + limits.pingPatience <= now {
+            // The initiator asks, and takes no answer: it holds commands of all others.
+            fail(index, .outputStalled)
         } else if c.pointee.wait != .nothing {
             // We do not read, so that the silence is ours.
             c.pointee.lastReceived = now

@@ -67,12 +67,18 @@ package struct ISCSITarget: ~Copyable {
     var heldTasks: KeyIndex
     /// Connections that are gone, whose commands can still be reassigned.
     var lostConnections: Table<LostConnection>
+    /// Responses handed over by the device server in ordered sessions so far.
+    var handedOver: UInt64 = 0
+    /// Task management responses behind a fence, in their order.
+    var delayedAnswers: [DelayedAnswer] = []
     /// Data of a held PDU that is delivered, in one piece.
     let scratch: UnsafeMutableRawPointer
     /// The present call's time.
     var now = Instant.zero
     /// Sessions are asked to log out; those that have not by then are dropped.
     var logoutDeadline = Instant.never
+    /// They are, because the target goes away.
+    var goesAway = false
     var nextTransferTag: UInt32 = 1
     private let pinned = Pinned()
 

@@ -27,5 +27,5 @@ package enum TransportEffect: Equatable {
 /// Why a connection was closed by us.
 package enum TransportFault: UInt8, Sendable {
     case firstPDUIsNoLogin, headerDigest, dataDigest, segmentTooLong, malformedLogin, loginTimer, pingUnanswered,
-        additionalHeader, tooManyLogins, unacknowledged, outOfOrder
+        additionalHeader, tooManyLogins, unacknowledged, outOfOrder, outputStalled
 }

@@ -156,7 +156,7 @@ struct LoginNegotiation {
         case .or, .and: agree(key, pair.value, limits)
         case .minimum(let range), .maximum(let range): agree(key, pair.value, in: range, limits)
         case .obsolete:
-            // RFC 7143 §13.27 lets markers be answered No, and wants Reject for their intervals.
+            // RFC 7143 §13.25 lets markers be answered No, and wants Reject for their intervals.
             reply.append(key.row.name, key == .ifMarker || key == .ofMarker ? "No" : "Reject")
         }
         return nil
@@ -197,18 +197,13 @@ struct LoginNegotiation {
     private mutating func choose(
         _ key: TextKey, _ value: UnsafeRawBufferPointer, _ limits: ISCSITargetConfiguration.Limits
     ) -> LoginStatus? {
-        let acceptable: [String]
-        switch key {
-        case .headerDigest: acceptable = limits.headerDigest.acceptable
-        case .dataDigest: acceptable = limits.dataDigest.acceptable
-        default: acceptable = ["RFC3720"]
-        }
-        guard let choice = TextValue.choose(value, among: acceptable) else {
+        guard let choice = TextValue.choose(value, among: limits.choices(key)) else {
             reply.append(key.row.name, "Reject")
             return nil
         }
         if key == .headerDigest { parameters.headerDigest = choice == "CRC32C" }
         if key == .dataDigest { parameters.dataDigest = choice == "CRC32C" }
+        if key == .taskReporting { parameters.responseFence = choice == "ResponseFence" }
         reply.append(key.row.name, choice)
         return nil
     }
@@ -220,16 +215,9 @@ struct LoginNegotiation {
             reply.append(key.row.name, "Reject")
             return
         }
-        let result: Bool
-        switch key {
-        case .initialR2T:
-            result = offer || limits.requireInitialR2T
-            parameters.initialR2T = result
-        case .immediateData:
-            result = offer && limits.allowImmediateData
-            parameters.immediateData = result
-        default: result = true
-        }
+        let result = key.row.rule == .or ? offer || limits.stance(key) : offer && limits.stance(key)
+        if key == .initialR2T { parameters.initialR2T = result }
+        if key == .immediateData { parameters.immediateData = result }
         reply.append(key.row.name, result ? "Yes" : "No")
     }
 
@@ -241,31 +229,25 @@ struct LoginNegotiation {
             reply.append(key.row.name, "Reject")
             return
         }
-        let result: UInt64
+        let result = limited(offer, key, limits)
         switch key {
-        case .maxBurstLength:
-            result = min(offer, UInt64(limits.maxBurstLength))
-            parameters.maxBurstLength = UInt32(result)
-        case .firstBurstLength:
-            result = min(offer, UInt64(limits.firstBurstLength))
-            parameters.firstBurstLength = UInt32(result)
-        case .defaultTime2Wait:
-            result = max(offer, 2)
-            parameters.time2Wait = UInt16(result)
-        case .defaultTime2Retain:
-            result = keepsConnections ? min(offer, UInt64(limits.time2Retain)) : 0
-            parameters.time2Retain = UInt16(result)
-        case .errorRecoveryLevel:
-            result = discovery ? 0 : min(offer, UInt64(limits.maxErrorRecoveryLevel))
-            parameters.errorRecoveryLevel = UInt8(result)
-        case .maxConnections:
-            result = min(offer, UInt64(limits.maxConnectionsPerSession))
-            parameters.maxConnections = UInt16(result)
-        case .iSCSIProtocolLevel:
-            result = min(offer, 2)
-            parameters.protocolLevel = UInt8(result)
-        default: result = min(offer, 1)
+        case .maxBurstLength: parameters.maxBurstLength = UInt32(result)
+        case .firstBurstLength: parameters.firstBurstLength = UInt32(result)
+        case .defaultTime2Wait: parameters.time2Wait = UInt16(result)
+        case .defaultTime2Retain: parameters.time2Retain = UInt16(result)
+        case .errorRecoveryLevel: parameters.errorRecoveryLevel = UInt8(result)
+        case .maxConnections: parameters.maxConnections = UInt16(result)
+        case .iSCSIProtocolLevel: parameters.protocolLevel = UInt8(result)
+        default: break
         }
         reply.append(key.row.name, String(result))
+    }
+
+    private func limited(_ offer: UInt64, _ key: TextKey, _ limits: ISCSITargetConfiguration.Limits) -> UInt64 {
+        if key == .errorRecoveryLevel && discovery { return 0 }
+        // Nothing is retained where connections are not recovered.
+        if key == .defaultTime2Retain && !keepsConnections { return 0 }
+        if case .maximum = key.row.rule { return max(offer, limits.bound(key)) }
+        return min(offer, limits.bound(key))
     }
 }

@@ -31,6 +31,12 @@ struct RecoverySlot {
     /// Buffer offset that the outstanding R2T began at.
     var r2tStart: UInt32 = 0
 
+    /// When its response was handed over, among those of all; it is fenced (`ResponseFence`).
+    var handedOver: UInt64 = 0
+    var isFenced = false
+    /// PERSISTENT RESERVE OUT with PREEMPT AND ABORT.
+    var isPreemptAndAbort = false
+
     /// Tag of the last R-Data SNACK.
     var snackTag: UInt32 = 0
     /// StatSN of the response, and whether it is of a connection before the last one with the same CID.

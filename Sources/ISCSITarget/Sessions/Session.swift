@@ -19,6 +19,7 @@ struct Session {
     var parameters = NegotiatedParameters()
     /// PDUs can arrive out of their order: there is, or was, more than one connection, or PDUs are sent again.
     var ordered = false
+    var fence = ResponseFence()
     /// First of the task management requests that wait for commands before them, through `HeldPDU.next`; -1: none.
     var waiting: Int32 = -1
     var expCmdSN = SerialNumber(0)
@@ -28,5 +29,7 @@ struct Session {
     var outstanding = 0
     /// Commands received since the session began.
     var commands: UInt64 = 0
+    /// The initiator was asked to log out, and is dropped when it does not.
+    var isAskedToLeave = false
     var inUse = false
 }

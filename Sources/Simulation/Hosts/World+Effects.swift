@@ -126,6 +126,17 @@ extension World {
         return connection
     }
 
+    /// A connection of somebody outside of the world, by the way of the first initiator; nil: nobody listens.
+    func acceptOutsider(_ host: SimulatedHost) -> Connection? {
+        guard host.isRunning else { return nil }
+        let connection = connect(link: 1 + host.index, directions: (0, 1), ends: [.outsider, .closed])
+        let stream = host.addStream(StreamSlot(connection: connection.number, side: 1, isChannel: false))
+        connection.ends[1] = .host(host.index, stream: stream)
+        record(.connected, host.letter, UInt64(stream), UInt64(connection.number))
+        enqueue(.event(.hostConnected(StreamID(UInt32(stream)), portal: 0)), to: host)
+        return connection
+    }
+
     // MARK: Devices
 
     private func submit(_ request: StorageRequest, _ host: SimulatedHost) {

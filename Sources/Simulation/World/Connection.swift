@@ -60,6 +60,8 @@ enum Endpoint {
     case host(Int, stream: Int)
     /// A path of an initiator, and its attempt number.
     case initiator(Int, path: Int, attempt: UInt64)
+    /// Somebody outside of the world, who looks when it wants to (`SimulatedWires`).
+    case outsider
     /// Nobody any more.
     case closed
 }

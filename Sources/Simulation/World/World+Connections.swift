@@ -48,6 +48,7 @@ extension World {
             enqueue(.readable(stream: stream, connection: connection.number), to: hosts[host])
         case .initiator(let initiator, let path, let attempt):
             initiators[initiator].readable(path, attempt, connection, side)
+        case .outsider: break
         case .closed:
             let pipe = connection.pipes[1 - side]
             pipe.arrived = 0
@@ -65,7 +66,7 @@ extension World {
             enqueue(.writable(stream: stream, connection: connection.number), to: hosts[host])
         case .initiator(let initiator, let path, let attempt):
             initiators[initiator].writable(path, attempt)
-        case .closed: break
+        case .outsider, .closed: break
         }
     }
 
@@ -105,6 +106,9 @@ extension World {
             connection.ends[side] = .closed
             if case .closed = connection.ends[1 - side] { connections[number] = nil }
             initiators[initiator].lost(path, attempt)
+        case .outsider:
+            connection.ends[side] = .closed
+            if case .closed = connection.ends[1 - side] { connections[number] = nil }
         case .closed: break
         }
     }

@@ -4,7 +4,8 @@ import Controller
 /// `gemel conformance`
 struct Conformance: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Every command and page, with its clause in the standards, whether it is there, and its test.")
+        abstract: "Every command, page, iSCSI key and PDU: its clause, whether it is there, and its test."
+    )
 
     enum Form: String, ExpressibleByArgument, CaseIterable { case markdown, json }
 

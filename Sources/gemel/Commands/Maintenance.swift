@@ -7,8 +7,9 @@ struct Maintenance: ParsableCommand {
         abstract: "Send a controller's hosts to the other one, or end that.",
         discussion: """
             In maintenance a controller answers logins with the address of its partner (temporary redirection) and is \
-            home of no unit; sessions that are there stay, and discovery is answered. It lasts until it is switched \
-            off, restarts of the controller included. gemel failback moves units home afterwards.
+            home of no unit; hosts that are there are asked to log out and come again, and are dropped when they have \
+            not within five seconds; discovery is answered. It lasts until it is switched off, restarts of the \
+            controller included. gemel failback moves units home afterwards.
             """)
 
     enum Mode: String, ExpressibleByArgument { case on, off }

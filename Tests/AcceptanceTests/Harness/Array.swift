@@ -4,10 +4,16 @@ import Glibc
 /// What `gemel status --output json` says, as far as the tests look.
 struct ArrayStatus: Decodable {
     struct Controller: Decodable {
+        struct Session: Decodable {
+            var initiator: String
+            var connections: Int
+            var commands: UInt64
+        }
         struct Own: Decodable {
             var state: String
             var serving: Bool
             var maintenance: Bool
+            var sessions: [Session]
             var messagesSent: [String: UInt64]
             var copiedBytes: [String: UInt64]
         }
@@ -174,6 +180,11 @@ final class RunningArray {
             throw Failure("controller \(controller) of \(name) does not run")
         }
         return pid
+    }
+
+    /// Sessions of a controller.
+    func sessions(_ controller: String) throws -> [ArrayStatus.Controller.Session] {
+        try status().controllers.first { $0.name == controller }?.status?.sessions ?? []
     }
 
     func waitUntilRedundant(seconds: Double) throws {

@@ -78,7 +78,7 @@ final class Program {
     /// Debian packages of the programs that the tests use: what a failure names.
     private static let packages = [
         "iscsi-ls": "libiscsi-bin", "iscsi-inq": "libiscsi-bin", "iscsi-readcapacity16": "libiscsi-bin",
-        "iscsi-test-cu": "libiscsi-bin", "qemu-img": "qemu-utils",
+        "iscsi-test-cu": "libiscsi-bin", "iscsi-perf": "libiscsi-bin", "qemu-img": "qemu-utils",
         "qemu-io": "qemu-utils", "mkfs.ext4": "e2fsprogs", "sg_inq": "sg3-utils",
         "sg_vpd": "sg3-utils", "sg_logs": "sg3-utils", "sg_decode_sense": "sg3-utils",
     ]

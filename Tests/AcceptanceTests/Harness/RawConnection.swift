@@ -3,7 +3,7 @@ import Glibc
 
 /// A TCP connection to a port of the loopback that says what it likes.
 final class RawConnection {
-    private let descriptor: Int32
+    let descriptor: Int32
 
     init(port: Int) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -28,6 +28,32 @@ final class RawConnection {
     /// Sends as much as the peer takes.
     func send(_ bytes: [UInt8]) {
         _ = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    }
+
+    /// What has come so far, without waiting.
+    func receiveNow() -> (bytes: [UInt8], closed: Bool) {
+        var all: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = recv(descriptor, &room, room.count, Int32(MSG_DONTWAIT))
+            if count == 0 { return (all, true) }
+            if count < 0 { return (all, errno != EAGAIN) }
+            all += room.prefix(count)
+        }
+    }
+
+    /// Exactly `count` bytes; nil: the peer closed, or said nothing for `milliseconds`.
+    func take(_ count: Int, milliseconds: Int = 5000) -> [UInt8]? {
+        var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var all = [UInt8](repeating: 0, count: count)
+        var done = 0
+        while done < count {
+            let got = all.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + done, count - done, 0) }
+            if got <= 0 { return nil }
+            done += got
+        }
+        return all
     }
 
     /// What comes until the peer closes, or says nothing for a while.

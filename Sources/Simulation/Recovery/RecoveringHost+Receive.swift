@@ -1,41 +1,51 @@
 import ISCSIFormats
 import Primitives
-import SAM
 
-@testable import ISCSITarget
-
+// What a recovering host makes of the target's PDUs.
 extension RecoveringHost {
-    /// Looks at what has come on a connection; false: nothing complete.
-    func receive(_ link: Link) -> Bool {
-        var bytes = bench.fromTarget[link.stream] ?? []
-        var start = 0
-        defer { bench.fromTarget[link.stream] = Array(bytes[start...]) }
-        while bytes.count - start >= 52 {
-            let length = Int(bytes[start + 5]) << 16 | Int(bytes[start + 6]) << 8 | Int(bytes[start + 7])
-            let end = start + 52 + (length > 0 ? (length + 3) & ~3 + 4 : 0)
-            if bytes.count < end { break }
-            let header = Array(bytes[start..<(start + 48)])
-            if Array(bytes[(start + 48)..<(start + 52)]) != Initiator.digest(header) {
-                problems.append("a header digest of the target is wrong")
-            }
-            let data = Array(bytes[(start + 52)..<(start + 52 + length)])
-            if length > 0 && Array(bytes[(end - 4)..<end]) != Initiator.digest(Array(bytes[(start + 52)..<(end - 4)])) {
-                problems.append("a data digest of the target is wrong")
-            }
-            start = end
-            let isDamaged = chance()
-            if isDamaged { counts.damaged += 1 }
-            handle(link, SeenPDU(header: header, data: data), isDamaged: isDamaged)
-            if !links.contains(where: { $0 === link }) {
-                bytes = []
-                start = 0
-                return true
-            }
+    /// Takes the next whole PDU of a connection.
+    func next(_ link: Link) -> Seen? {
+        let all = link.bytes
+        let digest = link.hasDigests ? 4 : 0
+        if all.count < 48 + digest { return nil }
+        let length = Int(all[5]) << 16 | Int(all[6]) << 8 | Int(all[7])
+        let padded = (length + 3) & ~3
+        let end = 48 + digest + padded + (length > 0 ? digest : 0)
+        if all.count < end { return nil }
+        let header = Array(all[0..<48])
+        let data = Array(all[(48 + digest)..<(48 + digest + padded)])
+        if digest > 0 && Array(all[48..<52]) != Self.digest(header) {
+            problems.append("a header digest of the target is wrong")
         }
-        return start > 0
+        if digest > 0 && length > 0 && Array(all[(end - 4)..<end]) != Self.digest(data) {
+            problems.append("a data digest of the target is wrong")
+        }
+        link.bytes.removeFirst(end)
+        return Seen(header: header, data: Array(data.prefix(length)))
     }
 
-    private func handle(_ link: Link, _ seen: SeenPDU, isDamaged: Bool) {
+    /// Looks at what has come on all connections; false: nothing whole.
+    @discardableResult func receiveAll() -> Bool {
+        var moved = false
+        for link in links {
+            let (bytes, isClosed) = wires.receive(link.stream)
+            link.bytes += bytes
+            while let seen = next(link) {
+                moved = true
+                let isDamaged = chance()
+                if isDamaged { counts.damaged += 1 }
+                handle(link, seen, isDamaged: isDamaged)
+                if !links.contains(where: { $0 === link }) { break }
+            }
+            if isClosed, links.contains(where: { $0 === link }) {
+                moved = true
+                drop(link)
+            }
+        }
+        return moved
+    }
+
+    private func handle(_ link: Link, _ seen: Seen, isDamaged: Bool) {
         let serials = seen.decoded { TargetSerialNumbers(decoding: $0) }
         switch seen.opcode {
         case .dataIn:
@@ -57,7 +67,7 @@ extension RecoveringHost {
         }
     }
 
-    private func numbered(_ link: Link, _ seen: SeenPDU, _ statSN: UInt32) {
+    private func numbered(_ link: Link, _ seen: Seen, _ statSN: UInt32) {
         if SerialNumber(statSN) < SerialNumber(link.expStatSN) || link.early.contains(statSN) { return }
         if link.expStatSN != statSN && link.asked != link.expStatSN {
             link.asked = link.expStatSN
@@ -72,13 +82,15 @@ extension RecoveringHost {
                 return
             }
             task.response = (response, statSN)
+            task.senseKey = seen.data.count > 4 ? seen.data[4] & 0x0F : 0
             complete(task, link)
             return
         case .reject: rejected(link, seen)
         case .taskManagementResponse: reassigned(link, seen.decoded { TaskManagementResponsePDU(decoding: $0) })
         case .logoutResponse:
-            let code = seen.decoded { LogoutResponsePDU(decoding: $0) }.response
-            if code != 0 { problems.append("logout response \(code)") }
+            let answer = seen.decoded { LogoutResponsePDU(decoding: $0) }
+            if answer.response != 0 { problems.append("logout response \(answer.response)") }
+            loggedOut.insert(answer.initiatorTaskTag)
         default: break
         }
         took(link, statSN)
@@ -96,7 +108,7 @@ extension RecoveringHost {
             snack(link, .dataOrR2T, task: task, from: task.nextDataSN, count: 0)
             return
         }
-        if task.isRead && task.received != task.data.count {
+        if task.isRead && response.status == 0 && task.received != task.data.count {
             problems.append("task \(task.tag): \(task.received) of \(task.data.count) bytes")
         }
         finish(task, response)
@@ -153,9 +165,9 @@ extension RecoveringHost {
         send(link, answer.encode)
     }
 
-    private func rejected(_ link: Link, _ seen: SeenPDU) {
+    private func rejected(_ link: Link, _ seen: Seen) {
         let reason = seen.decoded { RejectPDU(decoding: $0) }.reason
-        let refused = SeenPDU(header: Array(seen.data.prefix(48)), data: [])
+        let refused = Seen(header: Array(seen.data.prefix(48)), data: [])
         if reason != RejectReason.dataDigestError.rawValue {
             problems.append("rejected for \(reason): \(String(describing: refused.opcode)) \(refused.header)")
         }

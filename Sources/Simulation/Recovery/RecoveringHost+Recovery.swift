@@ -1,27 +1,14 @@
 import ISCSIFormats
 import Primitives
-import SAM
 
-@testable import ISCSITarget
-
+// How a recovering host loses connections, and what it does about it.
 extension RecoveringHost {
     /// A connection is gone, with everything that was on its way.
     func drop(_ link: Link) {
         counts.drops += 1
-        bench.close(link.stream)
-        bench.fromTarget[link.stream] = nil
+        wires.drop(link.stream)
         links.removeAll { $0 === link }
         lost.append((link.cid, link.expStatSN))
-    }
-
-    /// Takes note of connections that the target has closed.
-    func notice() {
-        for effect in bench.effects {
-            if case .close(let stream) = effect, let link = links.first(where: { $0.stream == stream.raw }) {
-                drop(link)
-            }
-        }
-        bench.effects.removeAll(keepingCapacity: true)
     }
 
     /// Replaces lost connections: by one with the same CID, or by one with another after a recovery Logout.
@@ -47,10 +34,16 @@ extension RecoveringHost {
         pdu.cid = cid
         pdu.cmdSN = cmdSN
         pdu.expStatSN = expStatSN
-        link.wire.put(pdu.encode)
-        bench.settle()
-        notice()
-        return links.contains { $0 === link }
+        wires.send(link.stream, bytes(link, data: [], pdu.encode))
+        for _ in 0..<Self.patience where problems.isEmpty {
+            let isMoving = wires.turn()
+            let hasCome = receiveAll()
+            if loggedOut.contains(pdu.initiatorTaskTag) { return true }
+            if !links.contains(where: { $0 === link }) { return false }
+            if !isMoving && !hasCome { prod() }
+        }
+        problems.append("no logout response")
+        return false
     }
 
     /// A command that the target has is reassigned; another is sent again with its CmdSN (RFC 7143 §7.2.1).
@@ -115,32 +108,34 @@ extension RecoveringHost {
         }
     }
 
-    /// Runs commands until `total` are complete, or nothing moves any more.
-    func run(_ total: Int) {
-        while links.count < 4 { open(cid: UInt16(links.count + 1)) }
-        var submitted = 0
+    /// Runs commands on four connections until `total` of all are complete, or nothing moves any more.
+    package func run(_ total: Int) {
+        while links.count < 4 && problems.isEmpty { open(cid: UInt16(links.count + 1)) }
         var still = 0
-        while counts.completed < total && problems.isEmpty && still < 200 {
+        while counts.completed < total && problems.isEmpty && still < Self.patience {
             submitted += submit(limit: min(3, total - submitted))
-            var moved = false
-            for link in links.shuffled(using: &random) {
-                bench.readLimit = Int(random.below(20_000)) + 1
-                bench.writeLimit = Int(random.below(20_000)) + 1
-                if bench.toTarget[link.stream]?.isEmpty == false && bench.feed(link.stream) { moved = true }
-                if bench.fetch(link.stream) { moved = true }
-            }
-            bench.readLimit = Int.max
-            bench.writeLimit = Int.max
-            bench.drain()
-            notice()
-            for link in links where receive(link) { moved = true }
+            let isMoving = wires.turn()
+            let moved = receiveAll()
             if let link = links.last, faultRate > 0, random.chance(1, in: faultRate * 2) { drop(link) }
             if !lost.isEmpty { recover() }
-            still = moved ? 0 : still + 1
-            if !moved { prod() }
+            still = moved || isMoving ? 0 : still + 1
+            if !moved && !isMoving { prod() }
         }
         if counts.completed < total && problems.isEmpty {
             problems.append("\(counts.completed) of \(total) after \(submitted); left \(tasks.keys.sorted())")
         }
+    }
+
+    /// Lets time pass without new commands.
+    func pass() {
+        _ = wires.turn()
+        receiveAll()
+        if !lost.isEmpty { recover() }
+    }
+
+    /// Closes all connections; the session ends when nobody comes back.
+    package func end() {
+        for link in links { wires.drop(link.stream) }
+        links = []
     }
 }
