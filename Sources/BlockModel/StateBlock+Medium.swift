@@ -13,6 +13,7 @@ package struct MediumState: OptionSet, Sendable {
 //   1280  medium state      1281 access state set for a, 1282 for b: 0 none, else the state's value
 //   1283  whether SET TARGET PORT GROUPS made the states     1284 home that was asked for: 0 none, 1 a, 2 b
 //   1312  nexuses of a that prevent the removal of the medium, 1314 of b
+//   1336  thresholds of provisioning that were reached, and not left since: a bit each
 extension StateBlock {
     package var medium: MediumState {
         get { MediumState(rawValue: raw.byte(Self.deviceOffset)) }
@@ -31,6 +32,13 @@ extension StateBlock {
 
     /// Whether any nexus prevents the removal of the medium.
     package var isRemovalPrevented: Bool { ControllerID.allCases.contains { preventing($0) > 0 } }
+
+    /// The provisioning thresholds that were reported and are not armed again, a bit for each descriptor of the Logical
+    /// Block Provisioning mode page.
+    package var reachedThresholds: UInt8 {
+        get { raw.byte(Self.deviceOffset + 56) }
+        nonmutating set { base.put(byte: newValue, Self.deviceOffset + 56) }
+    }
 
     // MARK: Asymmetric access (SPC-5 §5.17)
 

@@ -44,6 +44,9 @@ package struct MemoryEngine: ~Copyable {
     /// Rows of every policy by unit: looked up by request size.
     let copyOrders: UnsafeMutablePointer<CopyPreference>
 
+    /// Where devices tell how much room they have, by unit: bytes used, and bytes available.
+    let usages: UnsafeMutablePointer<UInt64>
+
     /// Operations that may be able to go on.
     var runnable = Queue<UInt32>(capacity: 256)
     var waitingForFrames = Queue<UInt32>(capacity: 256)
@@ -108,6 +111,8 @@ package struct MemoryEngine: ~Copyable {
         devices = .allocate(capacity: max(1, configuration.deviceCount))
         devices.initialize(repeating: DeviceState(), count: max(1, configuration.deviceCount))
         units = .allocate(capacity: max(1, configuration.units.count))
+        usages = .allocate(capacity: max(1, configuration.units.count) * 2)
+        usages.initialize(repeating: 0, count: max(1, configuration.units.count) * 2)
         candidates = .allocate(capacity: MemoryLimits.destageCandidates)
         copyOrders = .allocate(capacity: max(1, configuration.units.count) * UnitState.rowLimit)
         for index in configuration.units.indices {
@@ -130,6 +135,7 @@ package struct MemoryEngine: ~Copyable {
         units.deallocate()
         copyOrders.deallocate()
         candidates.deallocate()
+        usages.deallocate()
     }
 
     /// A request of the device server.
@@ -152,6 +158,7 @@ package struct MemoryEngine: ~Copyable {
         case .provisioning(let token, let unit, let extent):
             beginSynchronize(Int(token.slot), unit, extent)
             operations[Int(token.slot)].isQuery = true
+        case .room(let unit): askForUsage(unit)
         case .wantState(let unit):
             units[Int(unit.raw)].userWants = true
             evaluateState(unit)

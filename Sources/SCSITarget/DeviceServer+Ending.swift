@@ -8,6 +8,7 @@ import SCSIFormats
 extension DeviceServer {
     /// Send Command Complete without sense data. `total` is what the CDB transfers.
     mutating func complete(_ slot: Int, _ status: Status, total: UInt32) {
+        if status != .good { attendStatus(slot, status) }
         transport.append(
             .sendCommandComplete(
                 tasks[slot].handle, status, sense: PageRun(parameter: Frames.parameter(slot), count: 0), total: total))
@@ -25,6 +26,7 @@ extension DeviceServer {
                 tasks[slot].handle, .checkCondition, sense: PageRun(parameter: Frames.parameter(slot), count: count),
                 total: total))
         end(slot)
+        doomOthers(slot)
     }
 
     /// D_SENSE of the command's unit.
@@ -105,7 +107,7 @@ extension DeviceServer {
         case .sending, .sendingParameters:
             // The transport may still be reading the pages, unless the connection is gone.
             if fate == .lost { endWithoutCompletion(slot) }
-        case .receiving: endWithoutCompletion(slot)
+        case .receiving, .awaitingRoom: endWithoutCompletion(slot)
         case .changingState: if withdrawChange(slot) { endWithoutCompletion(slot) }
         case .releasing: break
         }
@@ -154,8 +156,8 @@ extension DeviceServer {
         case .releasing:
             // The answer crossed the release, which then needs no answer of its own.
             endWithoutCompletion(slot)
-        case .free, .waiting, .committing, .synchronizing, .discarding, .querying, .sending, .sendingParameters,
-            .receiving, .changingState:
+        case .free, .waiting, .committing, .synchronizing, .discarding, .querying, .awaitingRoom, .sending,
+            .sendingParameters, .receiving, .changingState:
             break
         }
     }
@@ -180,7 +182,7 @@ extension DeviceServer {
                 slot, SenseData(.miscompare, .miscompareDuringVerify, information: UInt64(offset)),
                 total: tasks[slot].total)
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .querying, .sending,
+        case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .querying, .awaitingRoom, .sending,
             .sendingParameters, .receiving, .changingState:
             break
         }
@@ -201,7 +203,7 @@ extension DeviceServer {
             if let fault { fail(slot, fault, total: tasks[slot].total) } else { chunkWritten(slot) }
         case .querying: if let fault { fail(slot, fault) } else { sendLBAStatus(slot) }
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .sending, .sendingParameters, .receiving, .changingState: break
+        case .free, .waiting, .awaitingRoom, .sending, .sendingParameters, .receiving, .changingState: break
         }
     }
 }

@@ -22,6 +22,7 @@ extension DeviceServer {
     mutating func lose(_ nexus: Int) {
         guard nexus < maxNexuses else { return }
         nexusTargets[nexus] = -1
+        for unit in 0..<noUnit where units[unit].room.nexus == Int32(nexus) { units[unit].room.nexus = -1 }
         attentions.clear(nexus: nexus)
         streams.clear(nexus: nexus)
         forgetReservations(nexus)
@@ -141,7 +142,7 @@ extension DeviceServer {
             let slot = Int(at)
             at = tasks[slot].next
             let starts = tasks[slot].resume == .start
-            if isReady(slot),
+            if isReady(slot), tasks[slot].doom == .none,
                 !starts || allowed(slot, dormantAhead: dormantAhead, orderedAhead: orderedAhead)
             {
                 unlink(slot)
@@ -197,7 +198,7 @@ extension DeviceServer {
     }
 
     private mutating func settleNow(_ unit: Int) {
-        while units[unit].firstWaiting >= 0, pump(unit) {}
+        repeat { if units[unit].hasFaulted { abortDoomed(unit) } } while units[unit].firstWaiting >= 0 && pump(unit)
         if unit != noUnit { movePointer(unit) }
         if management.count > 0 { answerManagement() }
     }

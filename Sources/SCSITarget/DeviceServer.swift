@@ -50,6 +50,8 @@ package struct DeviceServer: ~Copyable {
     /// Ordinal by unit index.
     var unitOrdinals: KeyIndex
 
+    /// Some unit has thresholds of provisioning: what takes room looks after them.
+    var hasThresholds = false
     var condition = ServiceCondition.stopped
     /// `paired` when hosts were last answered; nil before.
     var lastPaired: Bool?
@@ -82,10 +84,10 @@ package struct DeviceServer: ~Copyable {
         commands = CommandTable(controllers: configuration.controllers)
         tasks = Table(capacity: configuration.maxCommands, initial: CommandTask())
         units = Table(capacity: unitCount + 1, initial: LogicalUnit())
-        // One change a slot; for each unit one a management request, and two moves of home, two of counters and two
-        // sweeps: committing, and next.
+        // One change a slot; for each unit one a management request, and two moves of home, of counters, of sweeps, of
+        // errors and of thresholds: committing, and next.
         changes = Table(
-            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 6),
+            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 10),
             initial: StateChange())
         management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)
@@ -164,6 +166,7 @@ package struct DeviceServer: ~Copyable {
             guard Int(token.slot) < tasks.capacity else { return }
             miscompared(Int(token.slot), offset: offset)
             settle(Int(tasks[Int(token.slot)].unit))
+        case .room(let unit, let usage): roomTold(unit, usage)
         case .stateGranted(let unit, let frame): stateGranted(unit, frame)
         case .stateRecalled(let unit): stateRecalled(unit)
         case .stateWritable(let unit, let frame): stateWritable(unit, frame)

@@ -91,7 +91,8 @@ final class TwoControllers {
             durables.append(durable)
             other.state(Int(unit.raw)).base.copyMemory(
                 from: world.state(Int(unit.raw)).base, byteCount: PageSize.bytes)
-        case .read, .prepareWrite, .commitWrite, .release, .synchronize, .discard, .provisioning, .returnState: break
+        case .read, .prepareWrite, .commitWrite, .release, .synchronize, .discard, .provisioning, .returnState, .room:
+            break
         }
         world.answerState(request)
         return true

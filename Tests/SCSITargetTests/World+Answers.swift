@@ -113,6 +113,9 @@ extension World {
             begin(Int(token.slot), Int(unit.raw), extent, isWrite: false, synchronizing: true)
             answerOrHold(request)
         case .release(let token): release(Int(token.slot))
+        case .room(let unit):
+            roomQuestions += 1
+            if !holdRoom { server.handle(.room(unit, room), at: now) }
         case .wantState, .wantStateWrite, .commitState:
             requests.append("\(request)".split(separator: "(")[0].description)
             if holdState { heldState.append(request) } else { answerState(request) }
@@ -153,7 +156,7 @@ extension World {
             .release(let token), .synchronize(let token, _, _), .discard(let token, _, _),
             .provisioning(let token, _, _):
             Int(token.slot)
-        case .wantState, .returnState, .wantStateWrite, .commitState: nil
+        case .wantState, .returnState, .wantStateWrite, .commitState, .room: nil
         }
     }
 
@@ -244,7 +247,8 @@ extension World {
             granted.remove(Int(unit.raw))
             server.handle(.stateWritable(unit, FrameIndex(stateFrames[Int(unit.raw)])), at: now)
         case .commitState(let unit, _): server.handle(.stateCommitted(unit, fault), at: now)
-        case .read, .prepareWrite, .commitWrite, .release, .synchronize, .discard, .provisioning, .returnState: break
+        case .read, .prepareWrite, .commitWrite, .release, .synchronize, .discard, .provisioning, .returnState, .room:
+            break
         }
     }
 

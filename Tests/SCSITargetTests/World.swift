@@ -71,6 +71,10 @@ final class World {
     var heldTransport: [TransportIndication] = []
     var heldState: [BlockRequest] = []
     var fault: BlockFault?
+    /// What the device says of its room, and how often it was asked.
+    var room: RoomUsage? = RoomUsage(used: 0, available: 100 << 20)
+    var roomQuestions = 0
+    var holdRoom = false
     /// The medium keeps one bit of each write wrong.
     var spoilsWrites = false
     /// Units whose read pointer the server holds.
@@ -114,6 +118,13 @@ final class World {
         freeFrames = Array(UInt32(units)..<UInt32(Self.frameCount))
         for frame in stateFrames { StateBlock(frames.pointer(FrameIndex(frame))).format(home: .a) }
         if serving { serve() }
+    }
+
+    /// A world with a nexus whose first unit attentions are taken.
+    static func signedIn(profile: UnitProfile? = nil) -> World {
+        let world = World(profile: profile)
+        world.login()
+        return world
     }
 
     deinit {

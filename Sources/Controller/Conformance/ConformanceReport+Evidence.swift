@@ -48,12 +48,14 @@ extension ConformanceReport {
     private static let modePageTests: [(test: String, codes: String)] = [
         ("aUnitHasThePagesOfItsKind", "01 0A/01 1A"), ("parameterDataEqualTheirFixtures", "02 07 18 19"),
         ("savedValuesOutliveAResetAndCurrentOnesDoNot", "08"),
-        ("whatAUnitDoesNotDoCannotBeSet", "0A 1C/02"),
+        ("aCheckConditionTakesAlongWhatQERRSays", "0A"),
+        ("aThresholdIsReportedOnceAndArmedAgainOnTheOtherSideOfItsRange", "1C/02"),
         ("aTestFailureIsReportedTheWayThatMRIESays", "1C"), ("modeSenseReportsPagesUnderEachPageControl", "3F 3F/FF"),
     ]
 
     private static let logPageTests: [(test: String, codes: String)] = [
         ("errorsAreCountedWhereTheyHappenAndWrittenDown", "02 03 05 06"), ("logSenseChecksItsFields", "00 00/FF"),
+        ("theLogPageTellsWhatTheDeviceSays", "0C"),
         ("parameterDataEqualTheirFixtures", "0D 0E 15"), ("theSelfTestReadsBothEndsAndIsRemembered", "10"),
         ("statisticsCountBothControllersCommands", "19"),
         ("commandsAreCountedByTheirGroupNumber", "19/01"), ("aTestFailureIsReportedTheWayThatMRIESays", "2F"),

@@ -93,7 +93,7 @@ final class MemoryStandIn {
             oracle.expect(pointers.remove(Int(unit.raw)) != nil, "a state pointer came back that was not given")
             return
         case .wantStateWrite(let unit): pointers.remove(Int(unit.raw))
-        case .wantState, .commitState: break
+        case .wantState, .commitState, .room: break
         }
         if holds { held.append(request) } else { answer(request, &server, at: now) }
     }
@@ -126,7 +126,7 @@ final class MemoryStandIn {
             .release(let token), .synchronize(let token, _, _), .discard(let token, _, _),
             .provisioning(let token, _, _):
             Int(token.slot)
-        case .wantState, .returnState, .wantStateWrite, .commitState: nil
+        case .wantState, .returnState, .wantStateWrite, .commitState, .room: nil
         }
     }
 
@@ -154,6 +154,9 @@ final class MemoryStandIn {
         case .provisioning(let token, let unit, let extent):
             tell(token, unit, extent)
             answerOperation(token, &server, at: now)
+        case .room(let unit):
+            let used = UInt64(held.count) << 20
+            server.handle(.room(unit, fault == nil ? RoomUsage(used: used, available: 8 << 20) : nil), at: now)
         case .release, .returnState: break
         }
     }

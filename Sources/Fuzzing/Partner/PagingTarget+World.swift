@@ -74,7 +74,7 @@ extension PagingTarget {
             statePointers.remove(Int(unit.raw))
             memory.handle(.returnState(unit), at: now)
         case .stateWritable, .stateCommitted: oracle.expect(false, "a write pointer that nobody wanted")
-        case .serving: break
+        case .serving, .room: break
         }
     }
 

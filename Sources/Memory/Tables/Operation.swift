@@ -94,7 +94,7 @@ struct Operation {
 
 /// One transfer between frames and a device, or a flush.
 struct Transfer {
-    enum Kind: UInt8 { case none, stage, destage, operation, flush, stateRead, discard, allocate, query }
+    enum Kind: UInt8 { case none, stage, destage, operation, flush, stateRead, discard, allocate, query, usage }
     var kind: Kind = .none
     var device = DeviceIndex(0)
     var unit = UnitIndex(0)

@@ -123,6 +123,7 @@ extension DeviceServer {
     /// The chunk is done.
     mutating func chunkWritten(_ slot: Int) {
         tasks[slot].moved += tasks[slot].chunk.count * 512
+        if hasThresholds { roomChanged(by: Int(tasks[slot].nexus)) }
         switch commands[Int(tasks[slot].row)].handler {
         case .medium(.compareAndWrite): complete(slot, .good, total: tasks[slot].total)
         case .medium(.writeSame) where !tasks[slot].clears: sameNext(slot)

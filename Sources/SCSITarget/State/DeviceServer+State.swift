@@ -122,6 +122,7 @@ extension DeviceServer {
         }
         units[unit].seen = block.eventNumber
         units[unit].adopt(block)
+        noteThresholds(block, unit)
         noteReservation(unit, block)
         units[unit].pointer = .committing
         counters.stateCommits &+= 1
@@ -205,6 +206,10 @@ extension DeviceServer {
             if tasks[slot].fate != .none { return }
             tasks[slot].verdict = self.change(slot, block, unit)
         case .counters: applyCounters(block, unit)
+        case .queueError:
+            units[unit].tellsFault = false
+            announce(.commandsClearedByAnotherInitiator, scope: 1, block, unit)
+        case .thresholds: applyThresholds(block, unit)
         case .taskManagement:
             guard management[Int(change.subject)].function != .clearTaskSet else {
                 announce(.commandsClearedByAnotherInitiator, scope: 1, block, unit)
@@ -244,7 +249,7 @@ extension DeviceServer {
     /// The commit of a change was answered.
     private mutating func finish(_ change: StateChange, _ fault: BlockFault?) {
         switch change.kind {
-        case .home, .counters, .sweep: break
+        case .home, .counters, .sweep, .queueError, .thresholds: break
         case .command:
             let slot = Int(change.subject)
             if tasks[slot].fate != .none {

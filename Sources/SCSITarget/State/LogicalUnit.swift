@@ -30,6 +30,12 @@ struct LogicalUnit {
     var profile = UnitProfile()
 
     var pointer = StatePointer.none
+    /// A CHECK CONDITION takes other commands along (QERR): they are aborted before anything else goes on.
+    var hasFaulted = false
+    /// A change that tells the partner of it waits for the write pointer.
+    var tellsFault = false
+    /// What the device said last of its room, who asks again, and for whom.
+    var room = RoomWatch()
     /// Commands that rely on the read-only pointer now.
     var executing = 0
     /// Number of the last event that the nexuses of this controller have learnt; nil before the first grant.
@@ -93,7 +99,7 @@ struct LogicalUnit {
     var homeChange: Int32 = -1
 
     /// Nobody waits, nothing changes, and the pointer is where it is wanted: there is nothing to settle.
-    var isSettled: Bool { firstWaiting < 0 && firstChange < 0 && pointer == .granted }
+    var isSettled: Bool { firstWaiting < 0 && firstChange < 0 && pointer == .granted && !hasFaulted }
 
     var blockBytes: UInt32 { 512 << UInt32(blockShift) }
     var blocks: UInt64 { sectors >> blockShift }
@@ -121,6 +127,10 @@ struct StateChange {
         case counters
         /// What nexuses left that are gone is taken out.
         case sweep
+        /// The partner's commands go with a CHECK CONDITION here (QERR).
+        case queueError
+        /// Thresholds of provisioning were reached, or are armed again.
+        case thresholds
     }
     var kind = Kind.home
     var subject: UInt16 = 0

@@ -80,10 +80,16 @@ extension DeviceServer {
         }
     }
 
-    /// Aborts what a request names: silently for its own nexus, with TASK ABORTED for others (TAS, SPC-4 §7.5.10).
+    /// Aborts what a request names: silently for its own nexus, as TAS says for others (SPC-4 §7.5.8). A reset has a
+    /// unit attention of its own.
     private mutating func abortTasks(of place: Int) {
+        let tells = management[place].function == .clearTaskSet
         for slot in 0..<tasks.capacity where affects(place, slot) {
-            abort(slot, tasks[slot].nexus == management[place].nexus ? .aborted : .cleared)
+            if tasks[slot].nexus == management[place].nexus {
+                abort(slot, .aborted)
+            } else {
+                clear(slot, tells: tells)
+            }
         }
     }
 
