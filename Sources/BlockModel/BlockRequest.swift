@@ -133,6 +133,9 @@ package enum BlockResponse {
     case miscompared(BlockToken, offset: UInt32)
     /// The operation is over; nil is success.
     case completed(BlockToken, BlockFault?)
+    /// The operation is over, by a fault whose first sector of the unit is known as nearly as the device's transfers tell:
+    /// the first of the page that cannot be read, or of the run that could not be written.
+    case failed(BlockToken, BlockFault, sector: UInt64)
     /// The answer to `room`; nil: the device does not say.
     case room(UnitIndex, RoomUsage?)
     /// The read-only pointer, and the frame that holds the state block's content while it lasts.

@@ -8,7 +8,7 @@ import SCSIFormats
 extension DeviceServer {
     /// Send Command Complete without sense data. `total` is what the CDB transfers.
     mutating func complete(_ slot: Int, _ status: Status, total: UInt32) {
-        if status != .good { attendStatus(slot, status) }
+        if status != .good { attendStatus(Int(tasks[slot].nexus), Int(tasks[slot].unit), status) }
         transport.append(
             .sendCommandComplete(
                 tasks[slot].handle, status, sense: PageRun(parameter: Frames.parameter(slot), count: 0), total: total))
@@ -35,10 +35,15 @@ extension DeviceServer {
         return unit != noUnit && units[unit].flags.contains(.descriptorSense)
     }
 
-    /// CHECK CONDITION for what went wrong below.
+    /// CHECK CONDITION for what went wrong below. Where that is known it is said: INFORMATION has the first logical
+    /// block (SPC-4 §4.5.2.2, SBC-3 §4.18.1).
     mutating func fail(_ slot: Int, _ fault: BlockFault, total: UInt32 = 0) {
         count(fault, of: slot)
-        fail(slot, Self.sense(fault), total: total)
+        var sense = Self.sense(fault)
+        if sense.key == .mediumError || sense.key == .hardwareError, let faultSector {
+            sense.information = faultSector >> units[Int(tasks[slot].unit)].blockShift
+        }
+        fail(slot, sense, total: total)
     }
 
     /// Sense data of a fault.
@@ -80,6 +85,10 @@ extension DeviceServer {
             if task.pointee.attribute == .ordered { unit.pointee.liveOrdered -= 1 }
         }
         if task.pointee.attribute == .headOfQueue { unit.pointee.liveHead -= 1 }
+        if unit.pointee.isTaskSetLimited {
+            unit.pointee.taskSetCount -= 1
+            nexusTasks[Int(task.pointee.nexus) * noUnit + Int(task.pointee.unit)] -= 1
+        }
         task.pointee.phase = .free
     }
 

@@ -9,6 +9,7 @@ extension DeviceServer {
     /// A new nexus: every unit tells it so first (POWER ON, RESET, OR BUS DEVICE RESET OCCURRED).
     mutating func establish(_ nexus: Int, _ identity: NexusIdentity) {
         guard nexus < maxNexuses else { return }
+        if nexusTargets[nexus] < 0 { nexusCount += 1 }
         nexusTargets[nexus] = Int32(identity.target)
         nexusViews[nexus] = identity.access
         names.establish(nexus, port: identity.initiatorPort)
@@ -21,6 +22,7 @@ extension DeviceServer {
     /// A nexus is gone, after each of its commands.
     mutating func lose(_ nexus: Int) {
         guard nexus < maxNexuses else { return }
+        if nexusTargets[nexus] >= 0 { nexusCount -= 1 }
         nexusTargets[nexus] = -1
         for unit in 0..<noUnit where units[unit].room.nexus == Int32(nexus) { units[unit].room.nexus = -1 }
         attentions.clear(nexus: nexus)
@@ -58,6 +60,7 @@ extension DeviceServer {
         counters.commands &+= 1
         sequence += 1
         let unit = route(command.lun, nexus: command.nexus.raw)
+        if units.pointer(unit).pointee.isTaskSetLimited, !enters(command, unit) { return }
         tasks.pointer(slot).initialize(
             to: CommandTask(command, unit: unit, row: commands.look(up: command.cdb), sequence: sequence))
         if command.attribute == .headOfQueue { units[unit].liveHead += 1 }

@@ -50,6 +50,10 @@ package struct DeviceServer: ~Copyable {
     /// Ordinal by unit index.
     var unitOrdinals: KeyIndex
 
+    /// Commands in the task sets, by nexus and unit, of units whose limit can be reached.
+    var nexusTasks: Table<UInt16>
+    /// Nexuses that are established.
+    var nexusCount = 0
     /// Some unit has thresholds of provisioning: what takes room looks after them.
     var hasThresholds = false
     var condition = ServiceCondition.stopped
@@ -57,6 +61,8 @@ package struct DeviceServer: ~Copyable {
     var lastPaired: Bool?
     /// The epoch in which this life first answered hosts.
     var lifeEpoch: UInt32 = 0
+    /// Of the fault that the present call is about: its first sector.
+    var faultSector: UInt64?
     /// The present call's time.
     var now = Instant.zero
     /// No later than the first end of a waiting command's patience.
@@ -91,6 +97,7 @@ package struct DeviceServer: ~Copyable {
             initial: StateChange())
         management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)
+        nexusTasks = Table(capacity: configuration.maxNexuses * max(1, unitCount), initial: 0)
         nexusViews = Table(capacity: configuration.maxNexuses, initial: 0)
         views = AccessViews(
             units: configuration.units.map { DeviceServerView.Mapping(lun: $0.lun, unit: $0.index) },
@@ -119,6 +126,7 @@ package struct DeviceServer: ~Copyable {
         units[ordinal].preferred = unit.preferred
         units[ordinal].home = unit.preferred
         units[ordinal].profile = unit.profile
+        units[ordinal].isTaskSetLimited = Int(unit.profile.taskSetLimit) < tasks.capacity
         units[ordinal].traits = Self.traits(
             unit.profile, controllers: controllers, managed: !identity.managementURL.isEmpty)
         unitOrdinals.set(UInt64(unit.index.raw), UInt32(ordinal))
@@ -161,6 +169,12 @@ package struct DeviceServer: ~Copyable {
         case .completed(let token, let fault):
             guard Int(token.slot) < tasks.capacity else { return }
             completed(Int(token.slot), fault)
+            settle(Int(tasks[Int(token.slot)].unit))
+        case .failed(let token, let fault, let sector):
+            guard Int(token.slot) < tasks.capacity else { return }
+            faultSector = sector
+            completed(Int(token.slot), fault)
+            faultSector = nil
             settle(Int(tasks[Int(token.slot)].unit))
         case .miscompared(let token, let offset):
             guard Int(token.slot) < tasks.capacity else { return }

@@ -91,6 +91,7 @@ extension World {
             answerOrHold(request)
         case .prepareWrite(let token, let unit, let extent, let scratch):
             begin(Int(token.slot), Int(unit.raw), extent, isWrite: true)
+            writes.append(extent)
             operations[Int(token.slot)]?.hasScratch = scratch
             precondition(!scratch || extent.pageCount * 2 <= PageSize.operationPages)
             answerOrHold(request)
@@ -166,7 +167,11 @@ extension World {
         let token = BlockToken(slot: slot)
         if let fault {
             end(slot)
-            server.handle(.completed(token, fault), at: now)
+            if let faultSector {
+                server.handle(.failed(token, fault, sector: faultSector), at: now)
+            } else {
+                server.handle(.completed(token, fault), at: now)
+            }
             return
         }
         if operation.synchronizing {

@@ -62,6 +62,7 @@ final class World {
     var discards: [BlockExtent] = []
     var reads: [(BlockExtent, Bool)] = []
     var commits: [CommitOptions] = []
+    var writes: [BlockExtent] = []
     var durables: [Bool] { commits.map(\.durable) }
 
     var holdBlocks = false
@@ -71,6 +72,8 @@ final class World {
     var heldTransport: [TransportIndication] = []
     var heldState: [BlockRequest] = []
     var fault: BlockFault?
+    /// … and where it is, if that is known.
+    var faultSector: UInt64?
     /// What the device says of its room, and how often it was asked.
     var room: RoomUsage? = RoomUsage(used: 0, available: 100 << 20)
     var roomQuestions = 0

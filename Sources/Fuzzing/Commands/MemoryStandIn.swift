@@ -183,7 +183,10 @@ final class MemoryStandIn {
                 }
                 move(slot, operation, toDisk: true)
             }
-            return server.handle(.completed(token, fault), at: now)
+            guard let fault, operation.extent.start % 3 == 0 else {
+                return server.handle(.completed(token, fault), at: now)
+            }
+            return server.handle(.failed(token, fault, sector: operation.extent.start), at: now)
         }
         for place in 0..<operation.extent.pageCount * (operation.hasScratch ? 2 : 1) {
             // Neighbours in the list are no neighbours in memory.

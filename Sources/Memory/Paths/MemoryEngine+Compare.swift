@@ -12,10 +12,11 @@ extension MemoryEngine {
         let current = pages[slot].current
         let needed = op.pointee.mask(of: index)
         if current != .none, pool[current].pointee.validMask & needed == needed { return true }
-        if let fault = op.pointee.fault {
+        if op.pointee.fault != nil {
+            let failure = failure(id)
             op.pointee.phase = .page
             undoWrite(id)
-            responses.append(.completed(BlockToken(slot: id), fault))
+            responses.append(failure)
             return false
         }
         let page = op.pointee.firstPage + UInt64(index)

@@ -205,7 +205,11 @@ extension MemoryEngine {
         }
         if job.operation != .max {
             let id = Int(job.operation)
-            if let fault { operations[id].fault = fault }
+            if let fault {
+                operations[id].fault = fault
+                let sector = (job.offset &- units[Int(job.unit.raw)].dataOffset) / 512
+                if operations[id].kind == .write { operations[id].faultSector = min(operations[id].faultSector, sector) }
+            }
             operations[id].outstanding -= 1
             if operations[id].outstanding == 0 { deviceWritten(id) }
         } else {

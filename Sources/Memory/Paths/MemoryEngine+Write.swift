@@ -211,11 +211,12 @@ extension MemoryEngine {
         let kind = op.pointee.kind
         let unit = op.pointee.unit
         let fault = op.pointee.fault
+        let answer = failure(id)
         end(id)
         if kind == .stateWrite {
             stateCommitted(unit, fault)
         } else {
-            responses.append(.completed(BlockToken(slot: id), fault))
+            responses.append(answer)
         }
     }
 }

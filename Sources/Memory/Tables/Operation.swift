@@ -76,6 +76,10 @@ struct Operation {
     /// … and were flushed.
     var isFlushed = false
     var fault: BlockFault?
+    /// The sector of the unit that the fault is at; `max`: not known.
+    var faultSector = UInt64.max
+    /// A run of pages could not be read: each is read by itself, to find out which.
+    var isNarrowing = false
     var row: UInt8 = 0
     /// What a flush must cover, or the newest version counter that must become clean.
     var mark: UInt64 = 0

@@ -90,6 +90,8 @@ extension DeviceServer {
         if limits.atomicBlocks > 0 {
             limits.atomicAlignment = UInt32(PageSize.bytes / block)
             limits.atomicGranularity = limits.atomicAlignment
+            limits.atomicBlocksWithBoundary = atomicBlocksWithBoundary(unit)
+            limits.atomicBoundary = limits.atomicBlocks
         }
         return limits
     }

@@ -72,18 +72,26 @@ extension DeviceServer {
     mutating func verifyPages(_ slot: Int, _ run: PageRun) {
         let check = byteCheck(slot)
         let block = check == 3 ? Int(units[Int(tasks[slot].unit)].blockBytes) : PageSize.bytes
-        let same = check == 0 || equals(run, slot, period: block)
+        let difference = check == 0 ? nil : difference(run, slot, period: block)
         releasePages(slot)
-        if !same {
-            fail(slot, SenseData(.miscompare, .miscompareDuringVerify))
+        if let difference {
+            miscompare(slot, at: difference)
             return
         }
         tasks[slot].moved += tasks[slot].chunk.count * 512
         if check == 1 { verifyReceive(slot) } else { verifyNext(slot) }
     }
 
-    /// Whether the chunk in `run` equals the parameter page, whose first `period` bytes repeat.
-    private func equals(_ run: PageRun, _ slot: Int, period: Int) -> Bool {
+    /// MISCOMPARE at a byte of the chunk: INFORMATION has its logical block (SPC-4 §4.5.2.2).
+    mutating func miscompare(_ slot: Int, at offset: Int) {
+        let sector = tasks[slot].chunk.start + UInt64(offset / 512)
+        let block = sector >> units[Int(tasks[slot].unit)].blockShift
+        fail(slot, SenseData(.miscompare, .miscompareDuringVerify, information: block))
+    }
+
+    /// A byte of the first block in which the chunk in `run` differs from the parameter page, whose first `period`
+    /// bytes repeat.
+    private func difference(_ run: PageRun, _ slot: Int, period: Int) -> Int? {
         let expected = UnsafeRawPointer(frames.pointer(Frames.parameter(slot)))
         let count = min(Int(run.count), Int(tasks[slot].chunk.count) * 512)
         var position = 0
@@ -91,19 +99,21 @@ extension DeviceServer {
             let piece = run.piece(at: position, frames: frames, lists: lists)
             let within = position % period
             let length = min(piece.count, period - within)
-            if !Self.equal(UnsafeRawPointer(piece.base), expected + within, length) { return false }
+            if let at = Self.difference(UnsafeRawPointer(piece.base), expected + within, length) {
+                return position + at
+            }
             position += length
         }
-        return true
+        return nil
     }
 
-    /// Whether two pieces of memory are the same; lengths are multiples of 512.
-    private static func equal(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
+    /// The first eight bytes in which two pieces of memory differ; lengths are multiples of 512.
+    private static func difference(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Int? {
         var at = 0
         while at + 8 <= count {
-            if a.little64(at) != b.little64(at) { return false }
+            if a.little64(at) != b.little64(at) { return at }
             at += 8
         }
-        return true
+        return nil
     }
 }

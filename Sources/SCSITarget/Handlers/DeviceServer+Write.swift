@@ -30,7 +30,8 @@ extension DeviceServer {
             complete(slot, .good, total: task.pointee.total)
             return
         }
-        let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
+        var chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
+        if commands[Int(task.pointee.row)].traits.contains(.atomic) { chunk = cutAtBoundary(slot, chunk) }
         task.pointee.chunk = chunk
         task.pointee.phase = .preparing
         blocks.append(
@@ -54,8 +55,8 @@ extension DeviceServer {
             fail(slot, sense, total: tasks[slot].moved)
             return
         }
-        // From the commit on, the pages are Memory's: what came is remembered by its checksum.
-        if comparesBack(slot) { tasks[slot].checksum = checksum(tasks[slot].received) }
+        // From the commit on, the pages are Memory's: what came is remembered by the checksums of its blocks.
+        if comparesBack(slot) { noteChecksums(slot) }
         tasks[slot].phase = .committing
         blocks.append(.commitWrite(tasks[slot].token, options(slot)))
     }
@@ -103,21 +104,39 @@ extension DeviceServer {
     mutating func verifyWritten(_ slot: Int, _ run: PageRun) {
         var piece = run
         piece.count = min(run.count, tasks[slot].chunk.count * 512)
-        let same = !comparesBack(slot) || checksum(piece) == tasks[slot].checksum
+        let wrong = comparesBack(slot) ? wrongBlock(slot, piece) : nil
         releasePages(slot)
-        if same { chunkWritten(slot) } else { fail(slot, SenseData(.miscompare, .miscompareDuringVerify)) }
+        if let wrong { miscompare(slot, at: wrong) } else { chunkWritten(slot) }
     }
 
-    /// CRC32C of a run of pages, raw.
-    private func checksum(_ run: PageRun) -> UInt32 {
-        var value: UInt32 = ~0
-        var position = 0
-        while position < Int(run.count) {
-            let piece = run.piece(at: position, frames: frames, lists: lists)
-            value = Checksum.extend(value, UnsafeRawPointer(piece.base), piece.count)
-            position += piece.count
+    /// Puts the CRC32C of each block of the chunk into the parameter page: at most 512 of 4 bytes.
+    private func noteChecksums(_ slot: Int) {
+        let page = frames.pointer(Frames.parameter(slot))
+        forEachBlock(slot, tasks[slot].received) { index, checksum in
+            page.put(little32: checksum, index * 4)
+            return true
         }
-        return value
+    }
+
+    /// Where the first block of the chunk begins that does not have its checksum; nil: all have.
+    private func wrongBlock(_ slot: Int, _ run: PageRun) -> Int? {
+        let page = UnsafeRawPointer(frames.pointer(Frames.parameter(slot)))
+        var wrong: Int?
+        forEachBlock(slot, run) { index, checksum in
+            if page.little32(index * 4) == checksum { return true }
+            wrong = index * Int(units[Int(tasks[slot].unit)].blockBytes)
+            return false
+        }
+        return wrong
+    }
+
+    /// Calls `body` with the number and the CRC32C, raw, of each block in a run, until it answers false.
+    private func forEachBlock(_ slot: Int, _ run: PageRun, _ body: (Int, UInt32) -> Bool) {
+        let block = Int(units[Int(tasks[slot].unit)].blockBytes)
+        for index in 0..<Int(run.count) / block {
+            let piece = run.piece(at: index * block, frames: frames, lists: lists)
+            if !body(index, Checksum.extend(~0, UnsafeRawPointer(piece.base), min(block, piece.count))) { return }
+        }
     }
 
     /// The chunk is done.

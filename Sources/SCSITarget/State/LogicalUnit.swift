@@ -83,6 +83,9 @@ struct LogicalUnit {
     /// The changes under way must be on the device before they are answered.
     var isCommitDurable = false
 
+    /// Its task set can be full: the commands in it are counted.
+    var isTaskSetLimited = false
+    var taskSetCount = 0
     /// Waiting commands, oldest first; -1 for none.
     var firstWaiting: Int32 = -1
     var lastWaiting: Int32 = -1

@@ -36,8 +36,7 @@ extension DeviceServer {
     }
 
     /// UA_INTLCK_CTRL 11b: a command that ends with one of these statuses leaves a unit attention.
-    mutating func attendStatus(_ slot: Int, _ status: Status) {
-        let unit = Int(tasks[slot].unit)
+    mutating func attendStatus(_ nexus: Int, _ unit: Int, _ status: Status) {
         guard unit != noUnit, units[unit].flags.contains(.attendsStatus) else { return }
         let code: AdditionalSenseCode? =
             switch status {
@@ -46,6 +45,31 @@ extension DeviceServer {
             case .reservationConflict: .previousReservationConflictStatus
             default: nil
             }
-        if let code { attentions.establish(code, nexus: Int(tasks[slot].nexus), unit: unit) }
+        if let code { attentions.establish(code, nexus: nexus, unit: unit) }
+    }
+
+    // MARK: A full task set
+
+    /// Counts a new command into its unit's task set, or refuses it when that is full: from half of the limit on a
+    /// nexus has its share of it. TASK SET FULL tells a nexus to wait until one of its commands ends; a nexus that has
+    /// none there gets BUSY (SAM-5 §5.3.1).
+    mutating func enters(_ command: SCSICommand, _ unit: Int) -> Bool {
+        let limit = Int(units[unit].profile.taskSetLimit)
+        let place = Int(command.nexus.raw) * noUnit + unit
+        let own = Int(nexusTasks[place])
+        let isFull = units[unit].taskSetCount >= limit
+        let share = max(1, limit / max(1, nexusCount))
+        guard isFull || (units[unit].taskSetCount >= limit / 2 && own >= share) else {
+            units[unit].taskSetCount += 1
+            nexusTasks[place] += 1
+            return true
+        }
+        let status: Status = own == 0 ? .busy : .taskSetFull
+        attendStatus(Int(command.nexus.raw), unit, status)
+        transport.append(
+            .sendCommandComplete(
+                command.handle, status, sense: PageRun(parameter: Frames.parameter(command.handle.slot), count: 0),
+                total: 0))
+        return false
     }
 }
