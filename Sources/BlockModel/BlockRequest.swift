@@ -94,6 +94,9 @@ package enum BlockRequest {
     case release(BlockToken)
     /// SYNCHRONIZE CACHE: every dirty page of the extent, on both controllers, then a flush. `count` 0: to the end.
     case synchronize(BlockToken, UnitIndex, BlockExtent)
+    /// VERIFY: what both controllers have of the extent goes to the device, as with `synchronize`, and then all of it is
+    /// read back from there. The token's parameter page is spoilt.
+    case verify(BlockToken, UnitIndex, BlockExtent)
     /// The extent, whole pages, reads as zeros from the answer on; a thin unit gives the room back.
     case discard(BlockToken, UnitIndex, BlockExtent)
     /// Which parts of the extent have been written. The answer is in the token's parameter page: a count of entries,
@@ -133,8 +136,8 @@ package enum BlockResponse {
     case miscompared(BlockToken, offset: UInt32)
     /// The operation is over; nil is success.
     case completed(BlockToken, BlockFault?)
-    /// The operation is over, by a fault whose first sector of the unit is known as nearly as the device's transfers tell:
-    /// the first of the page that cannot be read, or of the run that could not be written.
+    /// The operation is over, by a fault whose first sector of the unit is known as nearly as the device's transfers
+    /// tell: the first of the page that cannot be read, or of the run that could not be written.
     case failed(BlockToken, BlockFault, sector: UInt64)
     /// The answer to `room`; nil: the device does not say.
     case room(UnitIndex, RoomUsage?)

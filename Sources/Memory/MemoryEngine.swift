@@ -37,6 +37,8 @@ package struct MemoryEngine: ~Copyable {
     let operationCount: Int
     /// Numbers of the records of the pages that an operation has locked, `PageSize.operationPages` an operation.
     let pageSlots: UnsafeMutablePointer<UInt32>
+    /// In the same order, the frames that COMPARE AND WRITE and ORWRITE look at, and that must not go meanwhile.
+    let olderFrames: UnsafeMutablePointer<FrameIndex>
     let devices: UnsafeMutablePointer<DeviceState>
     let units: UnsafeMutablePointer<UnitState>
     /// Keys of the pages that a destage round has chosen.
@@ -108,6 +110,8 @@ package struct MemoryEngine: ~Copyable {
         operations.initialize(repeating: Operation(), count: operationCount)
         pageSlots = .allocate(capacity: operationCount * PageSize.operationPages)
         pageSlots.initialize(repeating: .max, count: operationCount * PageSize.operationPages)
+        olderFrames = .allocate(capacity: operationCount * PageSize.operationPages)
+        olderFrames.initialize(repeating: .none, count: operationCount * PageSize.operationPages)
         devices = .allocate(capacity: max(1, configuration.deviceCount))
         devices.initialize(repeating: DeviceState(), count: max(1, configuration.deviceCount))
         units = .allocate(capacity: max(1, configuration.units.count))
@@ -129,6 +133,7 @@ package struct MemoryEngine: ~Copyable {
         transferFrames.deallocate()
         operations.deallocate()
         pageSlots.deallocate()
+        olderFrames.deallocate()
         devices.deallocate()
         for index in configuration.units.indices { units[index].room.deallocate() }
         units.deinitialize(count: configuration.units.count)
@@ -152,6 +157,10 @@ package struct MemoryEngine: ~Copyable {
             release(Int(token.slot))
         case .synchronize(let token, let unit, let extent):
             beginSynchronize(Int(token.slot), unit, extent)
+        case .verify(let token, let unit, let extent):
+            precondition(extent.pageCount <= PageSize.operationPages, "a verification longer than one operation")
+            beginSynchronize(Int(token.slot), unit, extent)
+            operations[Int(token.slot)].isVerify = true
         case .discard(let token, let unit, let extent):
             start(Int(token.slot), .discard, unit, extent)
             runnable.append(UInt32(token.slot))

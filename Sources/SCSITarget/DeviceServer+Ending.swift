@@ -109,14 +109,14 @@ extension DeviceServer {
         case .waiting:
             unlink(slot)
             endWithoutCompletion(slot)
-        case .reading, .preparing, .committing, .synchronizing, .discarding, .querying:
+        case .reading, .preparing, .committing, .synchronizing, .discarding, .verifying, .querying:
             tasks[slot].holdsPages = false
             tasks[slot].phase = .releasing
             blocks.append(.release(tasks[slot].token))
         case .sending, .sendingParameters:
             // The transport may still be reading the pages, unless the connection is gone.
             if fate == .lost { endWithoutCompletion(slot) }
-        case .receiving, .awaitingRoom: endWithoutCompletion(slot)
+        case .receiving, .awaitingRoom, .awaitingWord: endWithoutCompletion(slot)
         case .changingState: if withdrawChange(slot) { endWithoutCompletion(slot) }
         case .releasing: break
         }
@@ -165,8 +165,8 @@ extension DeviceServer {
         case .releasing:
             // The answer crossed the release, which then needs no answer of its own.
             endWithoutCompletion(slot)
-        case .free, .waiting, .committing, .synchronizing, .discarding, .querying, .awaitingRoom, .sending,
-            .sendingParameters, .receiving, .changingState:
+        case .free, .waiting, .committing, .synchronizing, .discarding, .verifying, .querying, .awaitingRoom, .awaitingWord,
+            .sending, .sendingParameters, .receiving, .changingState:
             break
         }
     }
@@ -191,8 +191,8 @@ extension DeviceServer {
                 slot, SenseData(.miscompare, .miscompareDuringVerify, information: UInt64(offset)),
                 total: tasks[slot].total)
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .querying, .awaitingRoom, .sending,
-            .sendingParameters, .receiving, .changingState:
+        case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .verifying, .querying, .awaitingRoom, .awaitingWord,
+            .sending, .sendingParameters, .receiving, .changingState:
             break
         }
     }
@@ -210,9 +210,10 @@ extension DeviceServer {
             if let fault { fail(slot, fault) } else { synchronized(slot) }
         case .discarding:
             if let fault { fail(slot, fault, total: tasks[slot].total) } else { chunkWritten(slot) }
+        case .verifying: mediumVerified(slot, fault)
         case .querying: if let fault { fail(slot, fault) } else { sendLBAStatus(slot) }
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .awaitingRoom, .sending, .sendingParameters, .receiving, .changingState: break
+        case .free, .waiting, .awaitingRoom, .awaitingWord, .sending, .sendingParameters, .receiving, .changingState: break
         }
     }
 }

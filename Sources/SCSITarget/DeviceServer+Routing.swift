@@ -201,7 +201,10 @@ extension DeviceServer {
     }
 
     private mutating func settleNow(_ unit: Int) {
-        repeat { if units[unit].hasFaulted { abortDoomed(unit) } } while units[unit].firstWaiting >= 0 && pump(unit)
+        repeat {
+            if units[unit].chores.contains(.faulted) { abortDoomed(unit) }
+        } while units[unit].firstWaiting >= 0 && pump(unit)
+        if !units[unit].chores.isEmpty { seeToWords(unit) }
         if unit != noUnit { movePointer(unit) }
         if management.count > 0 { answerManagement() }
     }

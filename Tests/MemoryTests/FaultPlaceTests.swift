@@ -33,6 +33,25 @@ import Testing
         }
     }
 
+    /// What is dirty goes to the device first, of both controllers; then the device must read it.
+    @Test(arguments: 1...8) func verificationReadsTheDevice(seed: Int) {
+        let (world, user) = MemoryTests.pair(seed: UInt64(seed), usesWindow: true)
+        #expect(user.write(.a, start: 100, count: 60) && user.write(.b, start: 400, count: 30))
+        #expect(user.mismatch(.a, start: 0, count: 300) == nil)
+        func verify(_ id: ControllerID, _ start: UInt64, _ count: UInt32) -> BlockFault?? {
+            let token = BlockToken(slot: 6)
+            world.request(id, .verify(token, UnitIndex(0), BlockExtent(start: start, count: count)))
+            guard case .completed(_, let fault)? = user.answer(id, token) else { return nil }
+            return fault
+        }
+        #expect(verify(.b, 90, 400) == .some(nil))
+        #expect(world.device[(1 << 20) + 100 * 512] == 1 && world.device[(1 << 20) + 429 * 512] == 2)
+        // It is in the memory, and can be read from there; the medium is bad.
+        world.badBytes = 1 << 20 + 137 * 512..<1 << 20 + 138 * 512
+        #expect(user.mismatch(.a, start: 130, count: 20) == nil)
+        #expect(verify(.a, 130, 20) == .some(.unreadable) && verify(.a, 160, 20) == .some(nil))
+    }
+
     @Test func aWriteThroughNamesItsSector() {
         let (world, user) = MemoryTests.pair(seed: 3, usesWindow: true)
         world.badBytes = 1 << 20 + 137 * 512..<1 << 20 + 138 * 512

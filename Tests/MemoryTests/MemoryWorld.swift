@@ -31,8 +31,9 @@ final class MemoryWorld {
             if region == nil { self.region.initializeMemory(as: UInt8.self, repeating: 0, count: layout.bytes) }
             lists = PageLists(base: .allocate(capacity: MemoryWorld.tokens * 64), count: MemoryWorld.tokens)
             frames = Frames(
-                base: self.region + layout.frameOffset, count: layout.frames, parameters: self.region,
-                parameterCount: 0)
+                base: self.region + layout.frameOffset, count: layout.frames,
+                parameters: .allocate(byteCount: MemoryWorld.tokens * 4096, alignment: 4096),
+                parameterCount: MemoryWorld.tokens)
             var policy = Policy.standard
             policy.rows[0].destageAge = .milliseconds(20)
             policy.rows[1].destageAge = .milliseconds(20)

@@ -30,7 +30,8 @@ import Testing
             #expect(failed.key == key && Self.information(failed) == 116)
             world.faultSector = nil
             let unknown = world.command(cdb, dataIn: cdb[0] == 0x28 ? 40 * Int(blockLength) : 0, out: out)
-            #expect(unknown.key == key && Self.information(unknown) == nil)
+            // VERIFY looks for it page by page.
+            #expect(unknown.key == key && Self.information(unknown) == (cdb[0] == 0x2F ? 100 : nil))
         }
         // Other sense keys have no place.
         world.fault = .spaceExhausted
@@ -40,6 +41,25 @@ import Testing
         #expect(full.key == 7 && Self.information(full) == nil)
         world.fault = nil
         world.advance(.seconds(2))
+        world.expectIdle()
+    }
+
+    /// BYTCHK 00b reads the medium, and finds the page that cannot be read.
+    @Test(arguments: [0x2F, 0x2E] as [UInt8]) func verificationReadsTheMedium(opcode: UInt8) {
+        let world = World(blocks: 4096)
+        world.login()
+        let out = opcode == 0x2E ? [UInt8](repeating: 1, count: 1200 * 512) : []
+        #expect(world.command(MediumAccessTests.cdb10(opcode, 3, 1200), out: out).status == .good)
+        #expect(world.reads.isEmpty && world.verified.map(\.start) == [3, 512, 1024])
+        #expect(world.verified.last?.end == 1203)
+        world.badSectors = 900..<901
+        let failed = world.command(MediumAccessTests.cdb10(opcode, 3, 1200), out: out)
+        #expect(failed.key == 3 && failed.code == 0x1100 && Self.information(failed) == 896)
+        // One that can be read after all: the command goes on, and writes the rest.
+        world.forgives = true
+        let whole = opcode == 0x2E ? [UInt8](repeating: 2, count: 1200 * 512) : []
+        #expect(world.command(MediumAccessTests.cdb10(opcode, 3, 1200), out: whole).status == .good)
+        if opcode == 0x2E { #expect(Array(world.disks[0][3 * 512..<1203 * 512]) == whole) }
         world.expectIdle()
     }
 

@@ -43,6 +43,7 @@ final class World {
 
     static let frameCount = 1024
     var server: DeviceServer
+    let partner: ControllerID
     let memory: UnsafeMutableRawPointer
     let lists: PageLists
     let frames: Frames
@@ -63,11 +64,20 @@ final class World {
     var reads: [(BlockExtent, Bool)] = []
     var commits: [CommitOptions] = []
     var writes: [BlockExtent] = []
+    /// What was to be read back from the medium, and sectors of the medium that cannot be read.
+    var verified: [BlockExtent] = []
+    var badSectors: Range<UInt64> = 0..<0
+    /// They can be read when they are asked for once more.
+    var forgives = false
     var durables: [Bool] { commits.map(\.durable) }
 
     var holdBlocks = false
     var holdTransport = false
     var holdState = false
+    /// The partner took the state pointer, and has it until the next command.
+    var isAway = false
+    /// The partner, which is not there, has seen every abort through.
+    var givesWord = true
     var heldBlocks: [BlockRequest] = []
     var heldTransport: [TransportIndication] = []
     var heldState: [BlockRequest] = []
@@ -92,6 +102,7 @@ final class World {
         let raw = UnsafeMutableRawPointer.allocate(byteCount: (Self.frameCount + slots) * 4096, alignment: 4096)
         raw.initializeMemory(as: UInt8.self, repeating: 0xEE, count: (Self.frameCount + slots) * 4096)
         memory = raw
+        partner = controller.partner
         frames = Frames(
             base: raw, count: Self.frameCount, parameters: raw + Self.frameCount * 4096, parameterCount: slots)
         let table = UnsafeMutablePointer<FrameIndex>.allocate(capacity: slots * PageSize.operationPages)
@@ -197,6 +208,7 @@ final class World {
             handle: handle, nexus: NexusIndex(UInt16(nexus)), attribute: attribute,
             lun: field ?? LogicalUnitAddress.field(lun: lun), cdb: block, dataInLength: UInt32(dataIn),
             dataOutLength: UInt32(out.count))
+        bringBack()
         commands[handle] = (command, out)
         outcomes[handle] = Outcome()
         server.handle(.commandReceived(command), at: now)
@@ -283,8 +295,16 @@ final class World {
     }
 
     func recall(_ unit: Int = 0) {
+        isAway = true
         server.handle(.stateRecalled(UnitIndex(UInt16(unit))), at: now)
         run()
+    }
+
+    /// The partner has done with the state pointer.
+    func bringBack() {
+        guard isAway else { return }
+        isAway = false
+        if !holdState { giveHeldState() }
     }
 
     func advance(_ interval: Interval) {

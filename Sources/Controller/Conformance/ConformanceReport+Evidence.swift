@@ -23,7 +23,7 @@ extension ConformanceReport {
         ("orWriteKeepsTheBitsThatWereThere", "8B"), ("writeAtomicExistsOnUnitsThatHaveIt", "9C"),
         ("wrongFieldsAreRefused", "1C 37 B7"),
         ("theSelfTestReadsBothEndsAndIsRemembered", "1D"), ("writeAndVerifyWritesThenReadsBack", "2E 8E AE"),
-        ("verifyComparesWhatItIsAskedToCompare", "2F 8F AF"), ("cacheCommandsReachMemory", "1B 34 35 90 91"),
+        ("verificationReadsTheMedium", "2F"), ("verifyComparesWhatItIsAskedToCompare", "8F AF"), ("cacheCommandsReachMemory", "1B 34 35 90 91"),
         ("buffersBelongToTheirNexus", "3B 3C"), ("errorsAreCountedWhereTheyHappenAndWrittenDown", "4C"),
         ("logSenseChecksItsFields", "4D"), ("softwareWriteProtectAndDescriptorSenseTakeEffect", "55"),
         ("theWellKnownLogicalUnitReportsTheOthers", "A0"),
@@ -66,6 +66,9 @@ extension ConformanceReport {
         let type2 = "for units with type 2 protection only (SBC-3 4.22.2.3), which there are none of"
         return [
             .absent(.command, "04", "FORMAT UNIT", "SBC-3 5.2", "a unit's format is its configuration's"),
+            .absent(
+                .command, "5F/08", "PERSISTENT RESERVE OUT, REPLACE LOST RESERVATION", "SPC-5 6.16",
+                "reservations are not lost while the unit is there: RLR_C is zero (SPC-5 6.15.4)"),
             .absent(.command, "7F/0009", "READ (32)", "SBC-3 5.14", type2),
             .absent(.command, "7F/000A", "VERIFY (32)", "SBC-3 5.34", type2),
             .absent(.command, "7F/000B", "WRITE (32)", "SBC-3 5.40", type2),

@@ -74,7 +74,8 @@ final class MemoryStandIn {
             oracle.expect(
                 !scratch || extent.pageCount * 2 <= PageSize.operationPages,
                 "\(extent.pageCount) pages, and as many again for compare data")
-        case .synchronize(let token, let unit, let extent), .provisioning(let token, let unit, let extent):
+        case .synchronize(let token, let unit, let extent), .provisioning(let token, let unit, let extent),
+            .verify(let token, let unit, let extent):
             begin(Int(token.slot), unit, extent, synchronizes: true)
         case .discard(let token, let unit, let extent):
             begin(Int(token.slot), unit, extent, synchronizes: true)
@@ -124,7 +125,7 @@ final class MemoryStandIn {
         switch request {
         case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
             .release(let token), .synchronize(let token, _, _), .discard(let token, _, _),
-            .provisioning(let token, _, _):
+            .provisioning(let token, _, _), .verify(let token, _, _):
             Int(token.slot)
         case .wantState, .returnState, .wantStateWrite, .commitState, .room: nil
         }
@@ -149,7 +150,7 @@ final class MemoryStandIn {
             pointers.remove(Int(unit.raw))
             server.handle(.stateCommitted(unit, fault), at: now)
         case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
-            .synchronize(let token, _, _), .discard(let token, _, _):
+            .synchronize(let token, _, _), .discard(let token, _, _), .verify(let token, _, _):
             answerOperation(token, &server, at: now)
         case .provisioning(let token, let unit, let extent):
             tell(token, unit, extent)

@@ -30,6 +30,22 @@ extension MemoryEngine {
         return false
     }
 
+    /// The page's present content stays while the operation waits for other pages: frames run short, and a clean one
+    /// would be given up.
+    func keepOlder(_ id: Int, _ index: Int, _ slot: Int) {
+        let frame = pages[slot].current
+        pool[frame].pointee.pins += 1
+        olderFrames[id * PageSize.operationPages + index] = frame
+    }
+
+    /// It is not needed any more.
+    mutating func letOlderGo(_ id: Int, _ index: Int) {
+        let at = id * PageSize.operationPages + index
+        let frame = olderFrames[at]
+        olderFrames[at] = .none
+        if frame != .none { unpin(frame) }
+    }
+
     /// Compares the readable content of the extent with the compare data in the scratch pages, whose frames are free
     /// afterwards. When they differ, the operation is over.
     mutating func compares(_ id: Int) -> Bool {

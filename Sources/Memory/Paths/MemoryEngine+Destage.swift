@@ -184,6 +184,7 @@ extension MemoryEngine {
         case .discard: discardEnded(job, fault: fault)
         case .allocate: roomEnded(job, fault: fault)
         case .query: queryEnded(job, fault: fault)
+        case .verify: readBackEnded(job, fault: fault)
         case .usage: usageEnded(job, fault: fault)
         }
         transfers[transfer].kind = .none

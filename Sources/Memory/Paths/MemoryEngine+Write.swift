@@ -75,8 +75,11 @@ extension MemoryEngine {
             guard lockPage(id, op.pointee.progress) else { return }
             op.pointee.progress += 1
         }
+        if op.pointee.mode == .replace { return seal(id) }
         if op.pointee.mode == .compare, !compares(id) { return }
+        let count = op.pointee.pageCount
         seal(id)
+        for index in 0..<count { letOlderGo(id, index) }
     }
 
     /// Takes the lock of page `index`; false when the operation now waits for it.
@@ -100,7 +103,10 @@ extension MemoryEngine {
             wait(id, onPage: slot)
             return false
         }
-        guard op.pointee.mode == .replace || hasContent(id, index, slot) else { return false }
+        if op.pointee.mode != .replace {
+            guard hasContent(id, index, slot) else { return false }
+            keepOlder(id, index, slot)
+        }
         pages[slot].writer = UInt32(id)
         pageSlots[id * PageSize.operationPages + index] = UInt32(slot)
         let older = pages[slot].current

@@ -62,6 +62,8 @@ struct Operation {
     var isSequential = false
     /// A synchronize that ends with the question what the device has, instead of a flush.
     var isQuery = false
+    /// A synchronize that ends with reading the extent back from the device.
+    var isVerify = false
     var isAdmitted = false
     /// It relies on pointers between the controllers at the moment.
     var usesPointers = false
@@ -98,7 +100,7 @@ struct Operation {
 
 /// One transfer between frames and a device, or a flush.
 struct Transfer {
-    enum Kind: UInt8 { case none, stage, destage, operation, flush, stateRead, discard, allocate, query, usage }
+    enum Kind: UInt8 { case none, stage, destage, operation, flush, stateRead, discard, allocate, query, usage, verify }
     var kind: Kind = .none
     var device = DeviceIndex(0)
     var unit = UnitIndex(0)

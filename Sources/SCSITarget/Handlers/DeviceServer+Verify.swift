@@ -3,7 +3,7 @@ import Primitives
 import SAM
 import SCSIFormats
 
-// VERIFY (SBC-3 §5.31). BYTCHK 00b reads the range; 01b compares it with as much Data-Out, a parameter page at a time;
+// VERIFY (SBC-3 §5.31). BYTCHK 00b reads the range from the medium, whatever the memories have of it; 01b compares it with as much Data-Out, a parameter page at a time;
 // 11b compares each block with one block of Data-Out, which stays in the parameter page.
 
 extension DeviceServer {
@@ -63,8 +63,56 @@ extension DeviceServer {
     private mutating func verifyNext(_ slot: Int) {
         if tasks[slot].moved >= tasks[slot].span {
             complete(slot, .good, total: tasks[slot].total)
+        } else if byteCheck(slot) == 0 {
+            let left = tasks[slot].span - tasks[slot].moved
+            verifyMedium(slot, nextChunk(slot, bytes: left))
         } else {
             read(slot, nextChunk(slot, bytes: tasks[slot].span - tasks[slot].moved), sequential: false)
+        }
+    }
+
+    /// Has a chunk, or the first page of it, read from the device.
+    mutating func verifyMedium(_ slot: Int, _ chunk: BlockExtent) {
+        tasks[slot].chunk = chunk
+        if tasks[slot].isNarrowing {
+            let left = UInt64(PageSize.sectors) - chunk.start % UInt64(PageSize.sectors)
+            tasks[slot].chunk.count = UInt32(min(UInt64(chunk.count), left))
+        }
+        tasks[slot].phase = .verifying
+        blocks.append(
+            .verify(tasks[slot].token, units[Int(tasks[slot].unit)].index, tasks[slot].chunk))
+    }
+
+    /// The device could read the chunk that was written, or the next page of it where it could not read all at once.
+    private mutating func writtenVerified(_ slot: Int) {
+        let start = tasks[slot].sector + UInt64(tasks[slot].moved / 512)
+        let whole = BlockExtent(start: start, count: UInt32(tasks[slot].received.count) / 512)
+        let done = tasks[slot].chunk.end
+        if done < whole.end {
+            verifyMedium(slot, BlockExtent(start: done, count: UInt32(whole.end - done)))
+        } else {
+            tasks[slot].isNarrowing = false
+            tasks[slot].chunk = whole
+            chunkWritten(slot)
+        }
+    }
+
+    /// The device has the chunk, or cannot read it. Where it cannot is found out before the command fails.
+    mutating func mediumVerified(_ slot: Int, _ fault: BlockFault?) {
+        let isWrite = commands[Int(tasks[slot].row)].handler == .medium(.writeAndVerify)
+        if let fault {
+            if fault == .unreadable, tasks[slot].chunk.pageCount > 1 {
+                tasks[slot].isNarrowing = true
+                return verifyMedium(slot, tasks[slot].chunk)
+            }
+            if fault == .unreadable, faultSector == nil { faultSector = tasks[slot].chunk.start }
+            fail(slot, fault, total: tasks[slot].moved)
+            faultSector = nil
+        } else if isWrite {
+            writtenVerified(slot)
+        } else {
+            tasks[slot].moved += tasks[slot].chunk.count * 512
+            verifyNext(slot)
         }
     }
 

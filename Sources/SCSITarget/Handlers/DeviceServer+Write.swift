@@ -89,7 +89,11 @@ extension DeviceServer {
             countBlocks(slot, UInt64(tasks[slot].chunk.count) >> shift)
         }
         if commands[Int(tasks[slot].row)].handler == .medium(.writeAndVerify) {
-            read(slot, tasks[slot].chunk, sequential: false)
+            if comparesBack(slot) {
+                read(slot, tasks[slot].chunk, sequential: false)
+            } else {
+                verifyMedium(slot, tasks[slot].chunk)
+            }
         } else {
             chunkWritten(slot)
         }

@@ -19,10 +19,14 @@ enum TaskPhase: UInt8 {
     case synchronizing
     /// `discard` is not answered yet.
     case discarding
+    /// `verify` is not answered yet.
+    case verifying
     /// `provisioning` is not answered yet.
     case querying
     /// `room` is not answered yet.
     case awaitingRoom
+    /// Its change is committed, and the partner has not said yet that what it aborts has ended there.
+    case awaitingWord
     /// `sendDataIn` of pages is not confirmed yet.
     case sending
     /// `sendDataIn` of a part of parameter data is not confirmed yet.
@@ -136,6 +140,10 @@ struct CommandTask {
     var group: UInt8 = 0
     /// A CHECK CONDITION takes it along (QERR): of another nexus, or of its own.
     var doom = TaskDoom.none
+    /// A verification failed: it goes on page by page, to find out where.
+    var isNarrowing = false
+    /// Its change aborts commands of the partner.
+    var awaitsWord = false
     /// What its change of the state block came to.
     var verdict = ChangeVerdict.done
 

@@ -33,6 +33,11 @@ extension Parameters {
         parameters.atomics = options.atomics ?? topology.chance(1, in: 3)
         parameters.thin = options.thin ?? topology.chance(1, in: 3)
         parameters.reserves = options.reserves ?? topology.chance(1, in: 4)
+        if parameters.atomics, topology.chance(1, in: 2) {
+            // A unit that no memory holds as a whole.
+            parameters.crowds = true
+            parameters.unitSectors = Swift.max(parameters.unitSectors, 4096)
+        }
         return parameters
     }
 }

@@ -35,12 +35,15 @@ struct Parameters {
     var atomics = false
     /// Units are thin, and some commands unmap.
     var thin = false
+    /// Large reads and writes crowd the memories out, and ranges are read while they are written atomically.
+    var crowds = false
     /// Persistent reservations come and go on unit 0.
     var reserves = false
 
     var text: String {
         (twoHosts ? "two hosts, " : "one host, ") + (streams ? "streams, " : "")
             + (atomics ? "atomics, " : "") + (thin ? "thin, " : "") + (reserves ? "reservations, " : "")
+            + (crowds ? "crowds, " : "")
             + "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
             + "\(initiators) initiators of depth \(queueDepth), network \(networkLatency / 1000) us, "
             + "device \(deviceLatency / 1000) us, hot \(hotSectors), largest \(largestCommand), "
