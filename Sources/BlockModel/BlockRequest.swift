@@ -94,12 +94,17 @@ package enum BlockRequest {
     case release(BlockToken)
     /// SYNCHRONIZE CACHE: every dirty page of the extent, on both controllers, then a flush. `count` 0: to the end.
     case synchronize(BlockToken, UnitIndex, BlockExtent)
+    /// VERIFY: what both controllers have of the extent goes to the device, as with `synchronize`, and then all of it is
+    /// read back from there. The token's parameter page is spoilt.
+    case verify(BlockToken, UnitIndex, BlockExtent)
     /// The extent, whole pages, reads as zeros from the answer on; a thin unit gives the room back.
     case discard(BlockToken, UnitIndex, BlockExtent)
     /// Which parts of the extent have been written. The answer is in the token's parameter page: a count of entries,
     /// and then for each its first sector in the unit and its sectors, bit 63 set when it is mapped; 64 bits each,
     /// little-endian. What does not fit, or lies beyond 2 GiB, is left out.
     case provisioning(BlockToken, UnitIndex, BlockExtent)
+    /// How much room the unit's device has; answered by `room`. One such question a unit at a time.
+    case room(UnitIndex)
     /// A read-only pointer to the unit's state block is wanted; answered by `stateGranted`, now or later.
     case wantState(UnitIndex)
     /// The read-only pointer is given back (after `stateRecalled`, when the last command that relied on it ended).
@@ -112,6 +117,17 @@ package enum BlockRequest {
     case commitState(UnitIndex, durable: Bool)
 }
 
+/// What the units of a thin device have taken of its room, all together, and what they can have beside that: bytes.
+@usableFromInline
+package struct RoomUsage: Equatable, Sendable {
+    @usableFromInline package var used: UInt64
+    @usableFromInline package var available: UInt64
+    @inlinable package init(used: UInt64, available: UInt64) {
+        self.used = used
+        self.available = available
+    }
+}
+
 @usableFromInline
 package enum BlockResponse {
     /// The pages of a `read` or `prepareWrite`: `run` begins at the extent's first byte.
@@ -120,6 +136,11 @@ package enum BlockResponse {
     case miscompared(BlockToken, offset: UInt32)
     /// The operation is over; nil is success.
     case completed(BlockToken, BlockFault?)
+    /// The operation is over, by a fault whose first sector of the unit is known as nearly as the device's transfers
+    /// tell: the first of the page that cannot be read, or of the run that could not be written.
+    case failed(BlockToken, BlockFault, sector: UInt64)
+    /// The answer to `room`; nil: the device does not say.
+    case room(UnitIndex, RoomUsage?)
     /// The read-only pointer, and the frame that holds the state block's content while it lasts.
     case stateGranted(UnitIndex, FrameIndex)
     /// Somebody wants to write: start no further command on it, and `returnState` when the last one has ended.

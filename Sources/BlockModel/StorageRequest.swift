@@ -21,6 +21,9 @@ package struct StorageRequest {
         /// its byte offset on the device and its bytes, bit 63 set when it is mapped; all 64 bits, little-endian. What
         /// does not fit is left out.
         case query
+        /// How many bytes of its file system a thin device has taken for data, and how many more it can have. The one
+        /// slice gets the two numbers, 64 bits each, little-endian; offset and count are 0.
+        case usage
     }
     @usableFromInline package var kind: Kind
     /// Chosen by the asker, given back in the completion; one outstanding request an id.

@@ -26,6 +26,8 @@ package struct UnitProfile: Hashable, Sendable {
     package var protectionType: UInt8 = 0
     /// What the target port group of the controller that is not home says.
     package var accessStyle = AccessStyle.asymmetric
+    /// The most commands in the unit's task set on one controller (SAM-5 §5.3.1, TASK SET FULL).
+    package var taskSetLimit: UInt16 = 1024
     /// VERSION of INQUIRY: 05h (SPC-3) or 06h (SPC-4).
     package var version: UInt8 = 0x06
     package init() {}

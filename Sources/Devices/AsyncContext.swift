@@ -67,7 +67,7 @@ struct AsyncContext: ~Copyable {
             switch request.kind {
             case .read: io_prep_preadv(block, descriptor, slices, count, offset)
             case .write: io_prep_pwritev(block, descriptor, slices, count, offset)
-            case .flush, .discard, .allocate, .query: io_prep_fdsync(block, descriptor)
+            case .flush, .discard, .allocate, .query, .usage: io_prep_fdsync(block, descriptor)
             }
         }
         io_set_eventfd(block, wake)

@@ -8,6 +8,7 @@ extension DeviceSet {
     /// slices that do not add up).
     static func end(_ request: StorageRequest) -> UInt64? {
         if request.kind == .flush { return 0 }
+        if request.kind == .usage { return request.sliceCount == 1 && request.slices[0].count >= 16 ? 0 : nil }
         let (end, overflow) = request.offset.addingReportingOverflow(UInt64(request.count))
         if overflow || end > UInt64(Int64.max) || request.offset % 512 != 0 || request.count % 512 != 0 { return nil }
         if request.kind == .discard || request.kind == .allocate { return end }
@@ -52,6 +53,10 @@ extension DeviceSet {
             request.slices[0].base.put(little64: 1, 0)
             request.slices[0].base.put(little64: request.offset, 8)
             request.slices[0].base.put(little64: UInt64(request.count) | 1 << 63, 16)
+        case .usage:
+            // A mapped device is never thin: it has all its memory, and no more.
+            request.slices[0].base.put(little64: 0, 0)
+            request.slices[0].base.put(little64: 0, 8)
         case .flush, .allocate: break
         }
     }

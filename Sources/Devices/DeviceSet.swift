@@ -103,7 +103,7 @@ package struct DeviceSet: ~Copyable {
         switch kind {
         case .read, .write: false
         case .flush: !devices[index].flushesAsynchronously
-        case .discard, .allocate, .query: true
+        case .discard, .allocate, .query, .usage: true
         }
     }
 
@@ -160,7 +160,7 @@ package struct DeviceSet: ~Copyable {
         case .read, .write:
             if result == Int(flight.count) { return nil }
             return Self.fault(flight.kind, errno: result < 0 ? Int32(truncatingIfNeeded: -result) : EIO)
-        case .discard, .allocate, .query:
+        case .discard, .allocate, .query, .usage:
             return result == 0 ? nil : Self.fault(flight.kind, errno: Int32(truncatingIfNeeded: -result))
         case .flush:
             if result == 0 && flight.failures == devices[flight.device].flushFailures { return nil }

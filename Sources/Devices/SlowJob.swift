@@ -15,12 +15,12 @@ struct SlowJob: Sendable {
     var failures: UInt32
     /// Bytes that the device may take of its file system.
     var capacity: Int64
-    /// Where a query's answer goes: it stays valid until the completion.
+    /// Where the answer of a query, or about usage, goes: it stays valid until the completion.
     nonisolated(unsafe) var room: UnsafeMutableRawPointer?
 
     /// Runs on the worker's thread.
     func perform() -> SlowAnswer {
-        SlowAnswer(job: self, result: count > 0 || kind == .flush ? result() : 0)
+        SlowAnswer(job: self, result: count > 0 || kind == .flush || kind == .usage ? result() : 0)
     }
 
     private func result() -> Int32 {
@@ -29,6 +29,7 @@ struct SlowJob: Sendable {
         case .discard: gemel_punch(descriptor, offset, count)
         case .allocate: allocate()
         case .query: query()
+        case .usage: usage()
         case .read, .write: -EINVAL
         }
     }
@@ -63,6 +64,20 @@ struct SlowJob: Sendable {
         return 0
     }
 
+    /// What the file takes, and what is left up to its capacity, as far as the file system has it.
+    private func usage() -> Int32 {
+        var status = stat()
+        var system = statvfs()
+        guard let room else { return -EINVAL }
+        if fstat(descriptor, &status) != 0 || fstatvfs(descriptor, &system) != 0 { return -errno }
+        let taken = UInt64(clamping: status.st_blocks) &* 512
+        let free = UInt64(system.f_bavail).multipliedReportingOverflow(by: UInt64(system.f_frsize))
+        let limit = UInt64(clamping: capacity)
+        room.put(little64: taken - min(taken, DeviceLayout.labelArea), 0)
+        room.put(little64: min(limit - min(limit, taken), free.overflow ? .max : free.partialValue), 8)
+        return 0
+    }
+
     private func put(
         _ entries: inout Int, _ room: UnsafeMutableRawPointer, _ start: Int64, _ bytes: Int64, mapped: Bool
     ) {
@@ -85,7 +100,7 @@ extension DeviceSet {
             id: request.id, device: index, kind: request.kind, descriptor: devices[index].descriptor,
             offset: Int64(bitPattern: request.offset), count: Int64(request.count),
             failures: devices[index].flushFailures, capacity: devices[index].capacity,
-            room: request.kind == .query && request.sliceCount == 1 ? request.slices[0].base : nil)
+            room: request.kind == .query || request.kind == .usage ? request.slices[0].base : nil)
         if !slow.submit(job) {
             completions.append(StorageCompletion(id: request.id, fault: Self.fault(request.kind)))
         }

@@ -40,12 +40,17 @@ package struct MemoryEngine: ~Copyable {
     let operationCount: Int
     /// Numbers of the records of the pages that an operation has locked, `PageSize.operationPages` an operation.
     let pageSlots: UnsafeMutablePointer<UInt32>
+    /// In the same order, the frames that COMPARE AND WRITE and ORWRITE look at, and that must not go meanwhile.
+    let olderFrames: UnsafeMutablePointer<FrameIndex>
     let devices: UnsafeMutablePointer<DeviceState>
     let units: UnsafeMutablePointer<UnitState>
     /// Keys of the pages that a destage round has chosen.
     let candidates: UnsafeMutablePointer<UInt64>
     /// Rows of every policy by unit: looked up by request size.
     let copyOrders: UnsafeMutablePointer<CopyPreference>
+
+    /// Where devices tell how much room they have, by unit: bytes used, and bytes available.
+    let usages: UnsafeMutablePointer<UInt64>
 
     /// Operations that may be able to go on.
     var runnable = Queue<UInt32>(capacity: 256)
@@ -115,9 +120,13 @@ package struct MemoryEngine: ~Copyable {
         operations.initialize(repeating: Operation(), count: operationCount)
         pageSlots = .allocate(capacity: operationCount * PageSize.operationPages)
         pageSlots.initialize(repeating: .max, count: operationCount * PageSize.operationPages)
+        olderFrames = .allocate(capacity: operationCount * PageSize.operationPages)
+        olderFrames.initialize(repeating: .none, count: operationCount * PageSize.operationPages)
         devices = .allocate(capacity: max(1, configuration.deviceCount))
         devices.initialize(repeating: DeviceState(), count: max(1, configuration.deviceCount))
         units = .allocate(capacity: max(1, configuration.units.count))
+        usages = .allocate(capacity: max(1, configuration.units.count) * 2)
+        usages.initialize(repeating: 0, count: max(1, configuration.units.count) * 2)
         candidates = .allocate(capacity: MemoryLimits.destageCandidates)
         copyOrders = .allocate(capacity: max(1, configuration.units.count) * UnitState.rowLimit)
         for index in configuration.units.indices {
@@ -135,12 +144,14 @@ package struct MemoryEngine: ~Copyable {
         transferSectors.deallocate()
         operations.deallocate()
         pageSlots.deallocate()
+        olderFrames.deallocate()
         devices.deallocate()
         for index in configuration.units.indices { units[index].room.deallocate() }
         units.deinitialize(count: configuration.units.count)
         units.deallocate()
         copyOrders.deallocate()
         candidates.deallocate()
+        usages.deallocate()
     }
 
     /// A request of the device server.
@@ -157,12 +168,17 @@ package struct MemoryEngine: ~Copyable {
             release(Int(token.slot))
         case .synchronize(let token, let unit, let extent):
             beginSynchronize(Int(token.slot), unit, extent)
+        case .verify(let token, let unit, let extent):
+            precondition(extent.pageCount <= PageSize.operationPages, "a verification longer than one operation")
+            beginSynchronize(Int(token.slot), unit, extent)
+            operations[Int(token.slot)].isVerify = true
         case .discard(let token, let unit, let extent):
             start(Int(token.slot), .discard, unit, extent)
             runnable.append(UInt32(token.slot))
         case .provisioning(let token, let unit, let extent):
             beginSynchronize(Int(token.slot), unit, extent)
             operations[Int(token.slot)].isQuery = true
+        case .room(let unit): askForUsage(unit)
         case .wantState(let unit):
             units[Int(unit.raw)].userWants = true
             evaluateState(unit)

@@ -8,6 +8,7 @@ import SCSIFormats
 extension DeviceServer {
     /// Send Command Complete without sense data. `total` is what the CDB transfers.
     mutating func complete(_ slot: Int, _ status: Status, total: UInt32) {
+        if status != .good { attendStatus(Int(tasks[slot].nexus), Int(tasks[slot].unit), status) }
         transport.append(
             .sendCommandComplete(
                 tasks[slot].handle, status, sense: PageRun(parameter: Frames.parameter(slot), count: 0), total: total))
@@ -25,6 +26,7 @@ extension DeviceServer {
                 tasks[slot].handle, .checkCondition, sense: PageRun(parameter: Frames.parameter(slot), count: count),
                 total: total))
         end(slot)
+        doomOthers(slot)
     }
 
     /// D_SENSE of the command's unit.
@@ -33,10 +35,15 @@ extension DeviceServer {
         return unit != noUnit && units[unit].flags.contains(.descriptorSense)
     }
 
-    /// CHECK CONDITION for what went wrong below.
+    /// CHECK CONDITION for what went wrong below. Where that is known it is said: INFORMATION has the first logical
+    /// block (SPC-4 §4.5.2.2, SBC-3 §4.18.1).
     mutating func fail(_ slot: Int, _ fault: BlockFault, total: UInt32 = 0) {
         count(fault, of: slot)
-        fail(slot, Self.sense(fault), total: total)
+        var sense = Self.sense(fault)
+        if sense.key == .mediumError || sense.key == .hardwareError, let faultSector {
+            sense.information = faultSector >> units[Int(tasks[slot].unit)].blockShift
+        }
+        fail(slot, sense, total: total)
     }
 
     /// Sense data of a fault.
@@ -78,6 +85,10 @@ extension DeviceServer {
             if task.pointee.attribute == .ordered { unit.pointee.liveOrdered -= 1 }
         }
         if task.pointee.attribute == .headOfQueue { unit.pointee.liveHead -= 1 }
+        if unit.pointee.isTaskSetLimited {
+            unit.pointee.taskSetCount -= 1
+            nexusTasks[Int(task.pointee.nexus) * noUnit + Int(task.pointee.unit)] -= 1
+        }
         task.pointee.phase = .free
     }
 
@@ -98,14 +109,14 @@ extension DeviceServer {
         case .waiting:
             unlink(slot)
             endWithoutCompletion(slot)
-        case .reading, .preparing, .committing, .synchronizing, .discarding, .querying:
+        case .reading, .preparing, .committing, .synchronizing, .discarding, .verifying, .querying:
             tasks[slot].holdsPages = false
             tasks[slot].phase = .releasing
             blocks.append(.release(tasks[slot].token))
         case .sending, .sendingParameters:
             // The transport may still be reading the pages, unless the connection is gone.
             if fate == .lost { endWithoutCompletion(slot) }
-        case .receiving: endWithoutCompletion(slot)
+        case .receiving, .awaitingRoom, .awaitingWord: endWithoutCompletion(slot)
         case .changingState: if withdrawChange(slot) { endWithoutCompletion(slot) }
         case .working:
             // What it began goes on (SBC-4 §4.11.1).
@@ -160,8 +171,8 @@ extension DeviceServer {
         case .releasing:
             // The answer crossed the release, which then needs no answer of its own.
             endWithoutCompletion(slot)
-        case .free, .waiting, .committing, .synchronizing, .discarding, .querying, .sending, .sendingParameters,
-            .receiving, .changingState, .working:
+        case .free, .waiting, .committing, .synchronizing, .discarding, .verifying, .querying, .awaitingRoom,
+            .awaitingWord, .sending, .sendingParameters, .receiving, .changingState, .working:
             break
         }
     }
@@ -186,8 +197,8 @@ extension DeviceServer {
                 slot, SenseData(.miscompare, .miscompareDuringVerify, information: UInt64(offset)),
                 total: tasks[slot].total)
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .querying, .sending,
-            .sendingParameters, .receiving, .changingState, .working:
+        case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .verifying, .querying, .awaitingRoom,
+            .awaitingWord, .sending, .sendingParameters, .receiving, .changingState, .working:
             break
         }
     }
@@ -205,9 +216,12 @@ extension DeviceServer {
             if let fault { fail(slot, fault) } else { synchronized(slot) }
         case .discarding:
             if let fault { fail(slot, fault, total: tasks[slot].total) } else { chunkWritten(slot) }
+        case .verifying: mediumVerified(slot, fault)
         case .querying: if let fault { fail(slot, fault) } else { sendLBAStatus(slot) }
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .sending, .sendingParameters, .receiving, .changingState, .working: break
+        case .free, .waiting, .awaitingRoom, .awaitingWord, .sending, .sendingParameters, .receiving, .changingState,
+            .working:
+            break
         }
     }
 }

@@ -9,6 +9,7 @@ extension DeviceServer {
     /// A new nexus: every unit tells it so first (POWER ON, RESET, OR BUS DEVICE RESET OCCURRED).
     mutating func establish(_ nexus: Int, _ identity: NexusIdentity) {
         guard nexus < maxNexuses else { return }
+        if nexusTargets[nexus] < 0 { nexusCount += 1 }
         nexusTargets[nexus] = Int32(identity.target)
         nexusViews[nexus] = identity.access
         names.establish(nexus, port: identity.initiatorPort)
@@ -21,7 +22,9 @@ extension DeviceServer {
     /// A nexus is gone, after each of its commands.
     mutating func lose(_ nexus: Int) {
         guard nexus < maxNexuses else { return }
+        if nexusTargets[nexus] >= 0 { nexusCount -= 1 }
         nexusTargets[nexus] = -1
+        for unit in 0..<noUnit where units[unit].room.nexus == Int32(nexus) { units[unit].room.nexus = -1 }
         attentions.clear(nexus: nexus)
         streams.clear(nexus: nexus)
         forgetReservations(nexus)
@@ -57,6 +60,7 @@ extension DeviceServer {
         counters.commands &+= 1
         sequence += 1
         let unit = route(command.lun, nexus: command.nexus.raw)
+        if units.pointer(unit).pointee.isTaskSetLimited, !enters(command, unit) { return }
         tasks.pointer(slot).initialize(
             to: CommandTask(command, unit: unit, row: commands.look(up: command.cdb), sequence: sequence))
         if command.attribute == .headOfQueue { units[unit].liveHead += 1 }
@@ -141,7 +145,7 @@ extension DeviceServer {
             let slot = Int(at)
             at = tasks[slot].next
             let starts = tasks[slot].resume == .start
-            if isReady(slot),
+            if isReady(slot), tasks[slot].doom == .none,
                 !starts || allowed(slot, dormantAhead: dormantAhead, orderedAhead: orderedAhead)
             {
                 unlink(slot)
@@ -198,7 +202,10 @@ extension DeviceServer {
     }
 
     private mutating func settleNow(_ unit: Int) {
-        while units[unit].firstWaiting >= 0, pump(unit) {}
+        repeat {
+            if units[unit].chores.contains(.faulted) { abortDoomed(unit) }
+        } while units[unit].firstWaiting >= 0 && pump(unit)
+        if !units[unit].chores.isEmpty { seeToWords(unit) }
         if unit != noUnit { movePointer(unit) }
         if management.count > 0 { answerManagement() }
     }

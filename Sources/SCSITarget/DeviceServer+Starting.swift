@@ -27,10 +27,12 @@ extension DeviceServer {
             return
         }
         if !known || !commands[Int(index)].traits.contains(.attentionExempt),
-            let code = attentions.take(nexus: Int(task.pointee.nexus), unit: unit)
+            let code = attentions.take(
+                nexus: Int(task.pointee.nexus), unit: unit,
+                keeping: units[unit].flags.contains(.keepsAttentions))
         {
             counters.unitAttentions &+= 1
-            fail(slot, SenseData(.unitAttention, code))
+            fail(slot, .unitAttention(code))
             return
         }
         guard known else {
@@ -70,9 +72,11 @@ extension DeviceServer {
 
     /// RESERVATION CONFLICT, which goes before everything but the news of a reset (SAM-6 §5.3.3).
     private mutating func refuseReserved(_ slot: Int) {
-        if let code = attentions.takeReset(nexus: Int(tasks[slot].nexus), unit: Int(tasks[slot].unit)) {
+        let unit = Int(tasks[slot].unit)
+        let keeps = units[unit].flags.contains(.keepsAttentions)
+        if let code = attentions.takeReset(nexus: Int(tasks[slot].nexus), unit: unit, keeping: keeps) {
             counters.unitAttentions &+= 1
-            fail(slot, SenseData(.unitAttention, code))
+            fail(slot, .unitAttention(code))
         } else {
             complete(slot, .reservationConflict, total: 0)
         }
@@ -114,6 +118,7 @@ extension DeviceServer {
         case .medium(.readLong): startReadLong(slot)
         case .medium(.writeLong): startWriteLong(slot)
         case .dataIn(.lbaStatus): startLBAStatus(slot)
+        case .dataIn(.logSense): startLogSense(slot)
         case .dataIn: sendParameters(slot)
         case .dataOut(.formatUnit): startFormat(slot)
         case .dataOut(.overwrite): startOverwrite(slot)

@@ -55,11 +55,19 @@ package struct DeviceServer: ~Copyable {
     /// Ordinal by unit index.
     var unitOrdinals: KeyIndex
 
+    /// Commands in the task sets, by nexus and unit, of units whose limit can be reached.
+    var nexusTasks: Table<UInt16>
+    /// Nexuses that are established.
+    var nexusCount = 0
+    /// Some unit has thresholds of provisioning: what takes room looks after them.
+    var hasThresholds = false
     var condition = ServiceCondition.stopped
     /// `paired` when hosts were last answered; nil before.
     var lastPaired: Bool?
     /// The epoch in which this life first answered hosts.
     var lifeEpoch: UInt32 = 0
+    /// Of the fault that the present call is about: its first sector.
+    var faultSector: UInt64?
     /// The present call's time.
     var now = Instant.zero
     /// No later than the first end of a waiting command's patience.
@@ -91,15 +99,16 @@ package struct DeviceServer: ~Copyable {
         commands = CommandTable(controllers: configuration.controllers)
         tasks = Table(capacity: configuration.maxCommands, initial: CommandTask())
         units = Table(capacity: unitCount + 1, initial: LogicalUnit())
-        // One change a slot; for each unit one a management request, and two moves of home, two of counters, two sweeps
-        // and two records of background work: committing, and next.
         works = Table(capacity: unitCount + 1, initial: BackgroundWork())
         workers = Table(capacity: configuration.workers, initial: -1)
+        // One change a slot; for each unit one a management request, and two moves of home, of counters, of sweeps, of
+        // errors, of words, of thresholds and of records of background work: committing, and next.
         changes = Table(
-            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 8),
+            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 14),
             initial: StateChange())
         management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)
+        nexusTasks = Table(capacity: configuration.maxNexuses * max(1, unitCount), initial: 0)
         nexusViews = Table(capacity: configuration.maxNexuses, initial: 0)
         views = AccessViews(
             units: configuration.units.map { DeviceServerView.Mapping(lun: $0.lun, unit: $0.index) },
@@ -136,6 +145,7 @@ package struct DeviceServer: ~Copyable {
         units[ordinal].preferred = unit.preferred
         units[ordinal].home = unit.preferred
         units[ordinal].profile = unit.profile
+        units[ordinal].isTaskSetLimited = Int(unit.profile.taskSetLimit) < tasks.capacity
         units[ordinal].traits = Self.traits(
             unit.profile, controllers: controllers, managed: !identity.managementURL.isEmpty)
         unitOrdinals.set(UInt64(unit.index.raw), UInt32(ordinal))
@@ -179,10 +189,17 @@ package struct DeviceServer: ~Copyable {
             guard Int(token.slot) < tasks.capacity else { return workCompleted(Int(token.slot), fault) }
             completed(Int(token.slot), fault)
             settle(Int(tasks[Int(token.slot)].unit))
+        case .failed(let token, let fault, let sector):
+            guard Int(token.slot) < tasks.capacity else { return }
+            faultSector = sector
+            completed(Int(token.slot), fault)
+            faultSector = nil
+            settle(Int(tasks[Int(token.slot)].unit))
         case .miscompared(let token, let offset):
             guard Int(token.slot) < tasks.capacity else { return }
             miscompared(Int(token.slot), offset: offset)
             settle(Int(tasks[Int(token.slot)].unit))
+        case .room(let unit, let usage): roomTold(unit, usage)
         case .stateGranted(let unit, let frame): stateGranted(unit, frame)
         case .stateRecalled(let unit): stateRecalled(unit)
         case .stateWritable(let unit, let frame): stateWritable(unit, frame)

@@ -1,5 +1,6 @@
 import BlockModel
 import Devices
+import Glibc
 import Primitives
 import Testing
 
@@ -54,6 +55,46 @@ import Testing
         bench.flush(id: 2)
         bench.flush(id: 3)
         #expect(bench.complete(2) == [2: nil, 3: nil])
+    }
+
+    /// A sparse file tells what it takes and what is left of its capacity, and both change with it.
+    @Test func aThinFileTellsWhatItTakesAndWhatIsLeft() throws {
+        let scratch = Scratch()
+        let path = "\(scratch.path)/disk"
+        let fd = open(path, O_CREAT | O_RDWR, 0o600)
+        #expect(fd >= 0 && ftruncate(fd, 64 << 20) == 0)
+        close(fd)
+        var spec = DeviceSpec(name: "thin", place: .file(path), bytes: 64 << 20)
+        spec.capacity = 17 << 20
+        var set = try DeviceSet([spec])
+        let answer = UnsafeMutableRawPointer.allocate(byteCount: 16, alignment: 8)
+        let slice = UnsafeMutablePointer<ByteSlice>.allocate(capacity: 1)
+        defer {
+            answer.deallocate()
+            slice.deallocate()
+        }
+        slice.initialize(to: ByteSlice(base: answer, count: 16))
+        func ask(_ kind: StorageRequest.Kind, offset: UInt64 = 0, count: UInt32 = 0) -> BlockFault? {
+            set.enqueue(StorageRequest(
+                kind: kind, id: 1, device: DeviceIndex(0), offset: offset, count: count, slices: slice, sliceCount: 1))
+            var queue = Queue<StorageCompletion>()
+            for _ in 0..<10_000 where queue.isEmpty {
+                set.submit()
+                usleep(500)
+                set.collect(into: &queue)
+            }
+            return queue.popFirst()?.fault
+        }
+        func usage() -> [UInt64] {
+            #expect(ask(.usage) == nil)
+            return [UnsafeRawPointer(answer).little64(0), UnsafeRawPointer(answer).little64(8)]
+        }
+        #expect(usage() == [0, 17 << 20])
+        #expect(ask(.allocate, offset: 1 << 20, count: 5 << 20) == nil)
+        #expect(usage() == [4 << 20, 12 << 20])
+        #expect(ask(.discard, offset: 1 << 20, count: 2 << 20) == nil)
+        #expect(usage() == [2 << 20, 14 << 20])
+        #expect(ask(.allocate, offset: 1 << 20, count: 17 << 20) == .spaceExhausted)
     }
 
     @Test(arguments: Subject.available)

@@ -21,7 +21,8 @@ final class MemoryUser {
     private func take(_ node: MemoryWorld.Node, _ token: BlockToken) -> BlockResponse? {
         for (index, response) in node.responses.enumerated() {
             switch response {
-            case .pagesReady(let each, _) where each == token, .completed(let each, _) where each == token:
+            case .pagesReady(let each, _) where each == token, .completed(let each, _) where each == token,
+                .failed(let each, _, _) where each == token:
                 node.responses.remove(at: index)
                 return response
             default: continue
@@ -37,6 +38,11 @@ final class MemoryUser {
             return answer != nil
         }
         return answer
+    }
+
+    /// Waits for the answer to a request that was made with `token`.
+    func answer(_ id: ControllerID, _ token: BlockToken) -> BlockResponse? {
+        wait(world.nodes[Int(id.rawValue)], token)
     }
 
     /// Writes an extent through a controller; false when it did not complete well.

@@ -65,6 +65,8 @@ final class MemoryWorld {
     var usesWindow: Bool
     /// Whether the two still are each other's partners: copies and messages pass.
     var isLinked = true
+    /// Bytes of the device that it can neither read nor write.
+    var badBytes: Range<Int> = 0..<0
     /// The kinds of the messages that were sent.
     var kinds: [MessageKind] = []
 
@@ -204,6 +206,11 @@ final class MemoryWorld {
     }
 
     private func complete(_ node: Node, _ request: StorageRequest) {
+        let range = Int(request.offset)..<Int(request.offset) + Int(request.count)
+        if request.kind != .flush, range.overlaps(badBytes) {
+            let fault: BlockFault = request.kind == .read ? .unreadable : .unwritable
+            return node.memory.handle(StorageCompletion(id: request.id, fault: fault), at: now)
+        }
         var at = Int(request.offset)
         if request.kind == .discard {
             device.replaceSubrange(

@@ -94,11 +94,36 @@ import Testing
         #expect(atomic.command(Self.writeAtomic(8, 520), out: data).sense[17] == 12)
         #expect(atomic.command(Self.writeAtomic(8, 4), out: data).code == 0x2400)
         #expect(atomic.command(Self.writeAtomic(4, 8), out: data).sense[17] == 2)
-        #expect(atomic.command(Self.writeAtomic(8, 8, boundary: 8), out: data).sense[17] == 10)
         #expect(atomic.command(Self.writeAtomic(1024, 8), out: data).code == 0x2100)
         #expect(atomic.command(Self.writeAtomic(8, 8), out: [UInt8](repeating: 0, count: 100)).code == 0x2400)
         #expect(atomic.command(Self.writeAtomic(0, 0)).status == .good)
         atomic.expectIdle()
+    }
+
+    /// Each part between multiples of ATOMIC BOUNDARY is all-or-nothing (SBC-4 §5.46).
+    @Test func writeAtomicIsCutAtItsBoundary() {
+        var profile = UnitProfile()
+        profile.atomicBytes = 32 << 10
+        let world = World(profile: profile)
+        world.login()
+        let limits = world.command([0x12, 1, 0xB0, 0, 255, 0], dataIn: 255).data
+        // MAXIMUM ATOMIC TRANSFER LENGTH, WITH ATOMIC BOUNDARY, and MAXIMUM ATOMIC BOUNDARY SIZE.
+        #expect(Array(limits[44..<48]) == [0, 0, 0, 64])
+        #expect(Array(limits[56..<64]) == [0, 0, 0xFF, 0xF8, 0, 0, 0, 64])
+        let data = (0..<100 * 4096).map { UInt8(truncatingIfNeeded: $0 / 13) }
+        #expect(world.command(Self.writeAtomic(40, 800), out: data).sense[17] == 12)
+        let written = world.command(Self.writeAtomic(40, 800, boundary: 64), out: data)
+        #expect(written.status == .good && written.total == 800 * 512)
+        #expect(Self.medium(world, 40, 800) == data)
+        let each = CommitOptions(durable: false, isAtomic: true)
+        #expect(world.commits == [CommitOptions](repeating: each, count: 14))
+        #expect(world.writes.map(\.start) == [40] + (1..<14).map { UInt64($0 * 64) })
+        #expect(world.writes.allSatisfy { $0.start / 64 == ($0.end - 1) / 64 })
+        // Larger than the maximum, or not of whole granules.
+        for boundary: UInt16 in [72, 4, 0xFFFF] {
+            #expect(world.command(Self.writeAtomic(0, 8, boundary: boundary), out: data).sense[17] == 10)
+        }
+        world.expectIdle()
     }
 
     @Test(arguments: [512, 4096] as [UInt32])

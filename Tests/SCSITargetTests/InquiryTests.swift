@@ -105,7 +105,7 @@ import Testing
         #expect(capacity[12] == 0x05 && capacity[14] == 0xC0)
         #expect(world.command([0x12, 1, 0x86, 0, 255, 0], dataIn: 255).data[4] == 0x26)
         #expect(world.command([0x12, 1, 0xB4, 0, 255, 0], dataIn: 255).data[9] == 0x08)
-        #expect(world.command([0x12, 1, 0xB2, 0, 255, 0], dataIn: 255).data == [0, 0xB2, 0, 4, 0, 0xE4, 2, 0])
+        #expect(world.command([0x12, 1, 0xB2, 0, 255, 0], dataIn: 255).data == [0, 0xB2, 0, 4, 11, 0xE4, 2, 0])
         let limits = world.command([0x12, 1, 0xB0, 0, 255, 0], dataIn: 255).data
         #expect(Array(limits[20..<36]) == [0, 0x10, 0, 0, 0, 0, 0, 255, 0, 0, 0, 8, 0x80, 0, 0, 0])
     }

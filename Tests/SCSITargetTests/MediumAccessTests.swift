@@ -144,7 +144,7 @@ import Testing
         let bytes = (0..<1000 * 512).map { UInt8(truncatingIfNeeded: $0 / 7) }
         #expect(world.command(Self.cdb10(0x2E, 9, 1000), out: bytes).status == .good)
         #expect(Array(world.disks[0][9 * 512..<1009 * 512]) == bytes)
-        #expect(world.reads.count == 2 && world.reads.reduce(0) { $0 + Int($1.0.count) } == 1000)
+        #expect(world.verified.count == 2 && world.verified.reduce(0) { $0 + Int($1.count) } == 1000)
         world.expectIdle()
     }
 

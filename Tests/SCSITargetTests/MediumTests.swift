@@ -37,11 +37,37 @@ import Testing
         pair.expectIdle()
     }
 
+    @Test func theActiveConditionStartsAStoppedUnit() {
+        let pair = TwoControllers()
+        #expect(pair.command(Self.startStop(0), nexus: 0).status == .good)
+        #expect(pair.command(Self.startStop(0x70), nexus: 1).status == .good)
+        #expect(pair.command(Self.testUnitReady, nexus: 0).code == 0x0402)
+        #expect(pair.command(Self.startStop(0x10), nexus: 1).status == .good)
+        #expect(pair.command(Self.testUnitReady, nexus: 0).status == .good)
+        // No medium, no condition of it; and SBC-2 knows other conditions.
+        let removable = removable()
+        #expect(removable.command(Self.startStop(2), nexus: 0).status == .good)
+        #expect(removable.command(Self.startStop(0x10), nexus: 0).code == 0x3A02)
+        var legacy = UnitProfile()
+        legacy.version = 0x05
+        #expect(World.signedIn(profile: legacy).command(Self.startStop(0x10)).code == 0x2400)
+        pair.expectIdle()
+    }
+
     @Test func onlyARemovableUnitLetsItsMediumGo() {
         let pair = TwoControllers()
         #expect(pair.command(Self.startStop(2), nexus: 0).code == 0x2400)
         #expect(pair.command(Self.prevent(true), nexus: 0).code == 0x2000)
-        #expect(pair.command(Self.startStop(0x11), nexus: 0).code == 0x2400)
+        // IDLE, STANDBY and the rest are not there; ACTIVE and LU_CONTROL mean nothing new.
+        for condition: UInt8 in [2, 3, 4, 5, 6, 8, 0xA, 0xB, 0xF] {
+            let refused = pair.command(Self.startStop(condition << 4 | 1), nexus: 0)
+            #expect(refused.code == 0x2400 && refused.sense[15] == 0xCF && refused.sense[17] == 4)
+        }
+        for bits: UInt8 in [0x10, 0x11, 0x70] {
+            #expect(pair.command(Self.startStop(bits), nexus: 0).status == .good)
+            #expect(pair.command(Self.testUnitReady, nexus: 1).status == .good)
+        }
+        #expect(pair.command([0x1B, 0, 0, 1, 0x10, 0], nexus: 0).code == 0x2400)
         #expect(pair.command(Self.testUnitReady, nexus: 0).status == .good)
     }
 

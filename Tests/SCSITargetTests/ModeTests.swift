@@ -48,7 +48,7 @@ import Testing
         let changeable = world.command([0x1A, 8, 0x48, 0, 255, 0], dataIn: 255)
         #expect(changeable.data[4] == 0x88 && changeable.data[6] == 4 && changeable.data[16] == 0x20)
         let control = world.command([0x1A, 8, 0x4A, 0, 255, 0], dataIn: 255)
-        #expect(Array(control.data[4...]) == [0x8A, 10, 4, 0, 8, 0, 0, 0, 0, 0, 0, 0])
+        #expect(Array(control.data[4...]) == [0x8A, 10, 4, 6, 0x38, 0x40, 0, 0, 0, 0, 0, 0])
         let long = world.command([0x5A, 0x10, 0x0A, 0xFF, 0, 0, 0, 1, 0, 0], dataIn: 256)
         #expect(long.data.count == 8 + 16 + 12 + 32 && long.data[1] == 66 && long.data[4] == 1 && long.data[7] == 16)
         #expect(world.command([0x1A, 0, 0xC8, 0, 255, 0], dataIn: 255).data[14] == 4)
@@ -65,8 +65,9 @@ import Testing
         profile.thin = true
         let thin = World(profile: profile)
         thin.login()
-        #expect(thin.command([0x1A, 8, 0x5C, 2, 255, 0], dataIn: 255).data.count == 4 + 32)
-        #expect(thin.command([0x1A, 8, 0x41, 0, 255, 0], dataIn: 255).data[11] == 0)
+        #expect(thin.command([0x1A, 8, 0x5C, 2, 255, 0], dataIn: 255).data.count == 4 + 48)
+        #expect(thin.command([0x1A, 8, 0x41, 0, 255, 0], dataIn: 255).data[11] == 0x80)
+        #expect(World.signedIn().command([0x1A, 8, 0x41, 0, 255, 0], dataIn: 255).data[11] == 0)
         profile.version = 0x05
         let legacy = World(controllers: 1, profile: profile)
         legacy.login()
@@ -102,20 +103,25 @@ import Testing
         profile.thin = true
         let world = World(profile: profile)
         world.login()
-        // QERR, UA_INTLCK_CTRL and TAS: as they are, and otherwise.
         let control: [UInt8] = [0x0A, 0x0A, 0x02, 0x10, 0x00, 0x40, 0, 0, 0, 0, 0, 0]
         #expect(world.command([0x15, 0x10, 0, 0, 16, 0], out: [0, 0, 0, 0] + control).status == .good)
-        for (byte, value) in [(3, 0x16), (4, 0x30), (5, 0x00)] as [(Int, UInt8)] {
+        // TST, QUEUE ALGORITHM MODIFIER, reserved values of QERR and UA_INTLCK_CTRL, RAC, ATO, a busy timeout.
+        for (byte, value) in [
+            (2, 0x22), (3, 0x00), (3, 0x14), (4, 0x10), (4, 0x40), (5, 0xC0), (8, 1),
+        ] as [(Int, UInt8)] {
             var other = control
             other[byte] = value
             let refused = world.command([0x15, 0x10, 0, 0, 16, 0], out: [0, 0, 0, 0] + other)
             #expect(refused.code == 0x2600 && refused.sense[17] == UInt8(4 + byte))
         }
-        // A threshold.
-        var page: [UInt8] = [0x5C, 2, 0, 28] + [UInt8](repeating: 0, count: 28)
-        #expect(world.command([0x15, 0x10, 0, 0, 36, 0], out: [0, 0, 0, 0] + page).status == .good)
-        page[16] = 0x80
-        #expect(world.command([0x15, 0x10, 0, 0, 36, 0], out: [0, 0, 0, 0] + page).code == 0x2600)
+        // THRESHOLD TYPE, ARMING and RESOURCE of each descriptor are its own.
+        var page = ThresholdTests.page()
+        #expect(world.command([0x15, 0x10, 0, 0, 52, 0], out: [0, 0, 0, 0] + page).status == .good)
+        for (byte, value) in [(16, 0x88), (16, 0x81), (25, 2), (32, 0x80)] as [(Int, UInt8)] {
+            page = ThresholdTests.page()
+            page[byte] = value
+            #expect(world.command([0x15, 0x10, 0, 0, 52, 0], out: [0, 0, 0, 0] + page).code == 0x2600)
+        }
         world.expectIdle()
     }
 

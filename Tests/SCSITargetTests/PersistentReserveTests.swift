@@ -42,6 +42,10 @@ import Testing
         let pair = TwoControllers(nexuses: 1)
         let ask = { pair.command(Commands.reserveIn(2), nexus: 0, dataIn: 64).data }
         #expect(ask() == [0, 8, 0x1D, 0x80, 0xEA, 0x01, 0, 0])
+        // RLR_C is zero: there is no REPLACE LOST RESERVATION, and the list of commands says the same.
+        let one = pair.command([0xA3, 0x0C, 0x02, 0x5F, 0, 8, 0, 0, 0, 64, 0, 0], nexus: 0, dataIn: 64).data
+        #expect(one[1] == 1)
+        #expect(pair.command(Commands.reserveOut(8), nexus: 0, out: Commands.list(0, 1)).code == 0x2400)
         register(pair, 0, 1, flags: 1)
         #expect(ask() == [0, 8, 0x1D, 0x81, 0xEA, 0x01, 0, 0])
     }
@@ -150,12 +154,40 @@ import Testing
         world.holdTransport = false
         let preempt = pair.command(Commands.reserveOut(5, type: 5), nexus: 0, out: Commands.list(1, 2))
         #expect(preempt.status == .good)
+        // Before its host has sent anything.
+        #expect(world.outcome(write).ended)
         world.giveHeldTransport()
         pair.settle()
         #expect(world.outcome(write).status == .taskAborted && world.disks[0] == before)
         #expect(pair.command(Self.write, nexus: victim, out: Self.block).status == .reservationConflict)
         #expect(pair.command(Self.testUnitReady, nexus: victim).code == 0x2A05)
         #expect(pair.command(Self.testUnitReady, nexus: victim).status == .good)
+        pair.expectIdle()
+    }
+
+    /// The answer waits for the partner's word, and for the partner's end.
+    @Test(arguments: [false, true]) func preemptAndAbortIsAnsweredAfterThePartnersCommandsHaveEnded(isLost: Bool) {
+        let pair = TwoControllers(nexuses: 2)
+        register(pair, 0, 1)
+        register(pair, 1, 2)
+        let world = pair.world(1)
+        world.holdTransport = true
+        let write = pair.send(Self.write, nexus: 1, out: Self.block)
+        // The partner hears of nothing for a while.
+        pair.deaf = 1
+        let preempt = pair.send(Commands.reserveOut(5, type: 3), nexus: 0, out: Commands.list(1, 2))
+        #expect(pair.world(0).outcome(preempt).lastWords == 0 && !world.outcome(write).ended)
+        if isLost {
+            pair.world(0).serve(paired: false)
+            #expect(pair.world(0).outcome(preempt).status == .good)
+            return
+        }
+        pair.deaf = nil
+        pair.settle()
+        #expect(pair.world(0).outcome(preempt).status == .good && world.outcome(write).status == .taskAborted)
+        world.holdTransport = false
+        world.giveHeldTransport()
+        pair.settle()
         pair.expectIdle()
     }
 

@@ -91,6 +91,7 @@ extension World {
             answerOrHold(request)
         case .prepareWrite(let token, let unit, let extent, let scratch):
             begin(Int(token.slot), Int(unit.raw), extent, isWrite: true)
+            writes.append(extent)
             operations[Int(token.slot)]?.hasScratch = scratch
             precondition(!scratch || extent.pageCount * 2 <= PageSize.operationPages)
             answerOrHold(request)
@@ -109,13 +110,27 @@ extension World {
             begin(Int(token.slot), Int(unit.raw), extent, isWrite: false, synchronizing: true)
             discards.append(extent)
             answerOrHold(request)
+        case .verify(let token, let unit, let extent):
+            precondition(extent.count > 0 && extent.pageCount <= PageSize.operationPages)
+            begin(Int(token.slot), Int(unit.raw), extent, isWrite: false, synchronizing: true)
+            verified.append(extent)
+            if badSectors.overlaps(extent.start..<extent.end) {
+                end(Int(token.slot))
+                if forgives { badSectors = 0..<0 }
+                server.handle(.completed(token, .unreadable), at: now)
+                return
+            }
+            answerOrHold(request)
         case .provisioning(let token, let unit, let extent):
             begin(Int(token.slot), Int(unit.raw), extent, isWrite: false, synchronizing: true)
             answerOrHold(request)
         case .release(let token): release(Int(token.slot))
+        case .room(let unit):
+            roomQuestions += 1
+            if !holdRoom { server.handle(.room(unit, room), at: now) }
         case .wantState, .wantStateWrite, .commitState:
             requests.append("\(request)".split(separator: "(")[0].description)
-            if holdState { heldState.append(request) } else { answerState(request) }
+            if holdState || isAway { heldState.append(request) } else { answerState(request) }
         case .returnState(let unit):
             requests.append("returnState")
             #expect(granted.remove(Int(unit.raw)) != nil, "a state pointer was returned that was not granted")
@@ -151,9 +166,9 @@ extension World {
         switch request {
         case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
             .release(let token), .synchronize(let token, _, _), .discard(let token, _, _),
-            .provisioning(let token, _, _):
+            .provisioning(let token, _, _), .verify(let token, _, _):
             Int(token.slot)
-        case .wantState, .returnState, .wantStateWrite, .commitState: nil
+        case .wantState, .returnState, .wantStateWrite, .commitState, .room: nil
         }
     }
 
@@ -163,7 +178,11 @@ extension World {
         let token = BlockToken(slot: slot)
         if let fault {
             end(slot)
-            server.handle(.completed(token, fault), at: now)
+            if let faultSector {
+                server.handle(.failed(token, fault, sector: faultSector), at: now)
+            } else {
+                server.handle(.completed(token, fault), at: now)
+            }
             return
         }
         if operation.synchronizing {
@@ -271,8 +290,13 @@ extension World {
         case .wantStateWrite(let unit):
             granted.remove(Int(unit.raw))
             server.handle(.stateWritable(unit, FrameIndex(stateFrames[Int(unit.raw)])), at: now)
-        case .commitState(let unit, _): server.handle(.stateCommitted(unit, fault), at: now)
-        case .read, .prepareWrite, .commitWrite, .release, .synchronize, .discard, .provisioning, .returnState: break
+        case .commitState(let unit, _):
+            let block = state(Int(unit.raw))
+            if givesWord { block.set(word: block.awaitedWord, of: partner) }
+            server.handle(.stateCommitted(unit, fault), at: now)
+        case .read, .prepareWrite, .commitWrite, .release, .synchronize, .discard, .provisioning, .verify, .returnState,
+            .room:
+            break
         }
     }
 

@@ -43,6 +43,7 @@ final class World {
 
     static let frameCount = 1024
     var server: DeviceServer
+    let partner: ControllerID
     let memory: UnsafeMutableRawPointer
     let lists: PageLists
     let slots: Int
@@ -66,15 +67,31 @@ final class World {
     var discards: [BlockExtent] = []
     var reads: [(BlockExtent, Bool)] = []
     var commits: [CommitOptions] = []
+    var writes: [BlockExtent] = []
+    /// What was to be read back from the medium, and sectors of the medium that cannot be read.
+    var verified: [BlockExtent] = []
+    var badSectors: Range<UInt64> = 0..<0
+    /// They can be read when they are asked for once more.
+    var forgives = false
     var durables: [Bool] { commits.map(\.durable) }
 
     var holdBlocks = false
     var holdTransport = false
     var holdState = false
+    /// The partner took the state pointer, and has it until the next command.
+    var isAway = false
+    /// The partner, which is not there, has seen every abort through.
+    var givesWord = true
     var heldBlocks: [BlockRequest] = []
     var heldTransport: [TransportIndication] = []
     var heldState: [BlockRequest] = []
     var fault: BlockFault?
+    /// … and where it is, if that is known.
+    var faultSector: UInt64?
+    /// What the device says of its room, and how often it was asked.
+    var room: RoomUsage? = RoomUsage(used: 0, available: 100 << 20)
+    var roomQuestions = 0
+    var holdRoom = false
     /// The medium keeps one bit of each write wrong.
     var spoilsWrites = false
     /// Units whose read pointer the server holds.
@@ -92,6 +109,7 @@ final class World {
         trailers = .allocate(byteCount: Self.frameCount * Frames.trailerStride, alignment: 8)
         trailers.initializeMemory(as: UInt8.self, repeating: 0xEE, count: Self.frameCount * Frames.trailerStride)
         let isProtected = profile.map { $0.protectionType != 0 } ?? false
+        partner = controller.partner
         frames = Frames(
             base: raw, count: Self.frameCount, parameters: raw + Self.frameCount * 4096, parameterCount: slots,
             trailers: isProtected ? trailers : nil)
@@ -124,6 +142,13 @@ final class World {
         freeFrames = Array(UInt32(units)..<UInt32(Self.frameCount))
         for frame in stateFrames { StateBlock(frames.pointer(FrameIndex(frame))).format(home: .a) }
         if serving { serve() }
+    }
+
+    /// A world with a nexus whose first unit attentions are taken.
+    static func signedIn(profile: UnitProfile? = nil) -> World {
+        let world = World(profile: profile)
+        world.login()
+        return world
     }
 
     deinit {
@@ -194,6 +219,7 @@ final class World {
             handle: handle, nexus: NexusIndex(UInt16(nexus)), attribute: attribute,
             lun: field ?? LogicalUnitAddress.field(lun: lun), cdb: block, dataInLength: UInt32(dataIn),
             dataOutLength: UInt32(out.count))
+        bringBack()
         commands[handle] = (command, out)
         outcomes[handle] = Outcome()
         server.handle(.commandReceived(command), at: now)
@@ -280,8 +306,16 @@ final class World {
     }
 
     func recall(_ unit: Int = 0) {
+        isAway = true
         server.handle(.stateRecalled(UnitIndex(UInt16(unit))), at: now)
         run()
+    }
+
+    /// The partner has done with the state pointer.
+    func bringBack() {
+        guard isAway else { return }
+        isAway = false
+        if !holdState { giveHeldState() }
     }
 
     func advance(_ interval: Interval) {

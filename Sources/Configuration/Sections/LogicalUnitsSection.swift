@@ -24,12 +24,14 @@ struct LogicalUnitsSection {
     static let atomicLimit = UInt64(PageSize.operationPages * PageSize.bytes)
     /// LUNs of the peripheral device addressing method (SAM-6 §4.7.7.2).
     static let lun: ClosedRange<Int> = 0...255
+    /// Commands in a task set.
+    static let commands: ClosedRange<Int> = 8...1024
     static let size: ClosedRange<UInt64> = (1 << 20)...(64 << 40)
 
     private static let keys: [KnownKey] = [
         .read("pool"), .read("size"), .read("block_size"), .read("policy"), .read("preferred"), .read("identity"),
         .read("removable"), .read("read_only"), .read("version"), .read("thin"), .read("atomic"),
-        .read("protection"),
+        .read("protection"), .read("commands"),
     ]
     private static let identityKeys: [KnownKey] = [.read("naa"), .read("serial")]
 
@@ -95,6 +97,7 @@ struct LogicalUnitsSection {
             item.profile.atomicBytes = UInt32(bytes)
         }
         readProtection(section, &item)
+        if let limit = section["commands"]?.number(commands) { item.profile.taskSetLimit = UInt16(limit) }
         item.profile.version = section["version"]?.choice([("spc3", 0x05), ("spc4", 0x06)]) ?? 0x06
     }
 

@@ -35,7 +35,7 @@ extension ConformanceReport {
         ("orWriteKeepsTheBitsThatWereThere", "8B"), ("writeAtomicExistsOnUnitsThatHaveIt", "9C"),
         ("wrongFieldsAreRefused", "1C 37 B7"),
         ("theSelfTestReadsBothEndsAndIsRemembered", "1D"), ("writeAndVerifyWritesThenReadsBack", "2E 8E AE"),
-        ("verifyComparesWhatItIsAskedToCompare", "2F 8F AF"), ("cacheCommandsReachMemory", "1B 34 35 90 91"),
+        ("verificationReadsTheMedium", "2F"), ("verifyComparesWhatItIsAskedToCompare", "8F AF"), ("cacheCommandsReachMemory", "1B 34 35 90 91"),
         ("buffersBelongToTheirNexus", "3B 3C"), ("errorsAreCountedWhereTheyHappenAndWrittenDown", "4C"),
         ("logSenseChecksItsFields", "4D"), ("softwareWriteProtectAndDescriptorSenseTakeEffect", "55"),
         ("theWellKnownLogicalUnitReportsTheOthers", "A0"),
@@ -62,12 +62,14 @@ extension ConformanceReport {
     private static let modePageTests: [(test: String, codes: String)] = [
         ("aUnitHasThePagesOfItsKind", "01 0A/01 1A"), ("parameterDataEqualTheirFixtures", "02 07 18 19"),
         ("savedValuesOutliveAResetAndCurrentOnesDoNot", "08"),
-        ("whatAUnitDoesNotDoCannotBeSet", "0A 1C/02"),
+        ("aCheckConditionTakesAlongWhatQERRSays", "0A"),
+        ("aThresholdIsReportedOnceAndArmedAgainOnTheOtherSideOfItsRange", "1C/02"),
         ("aTestFailureIsReportedTheWayThatMRIESays", "1C"), ("modeSenseReportsPagesUnderEachPageControl", "3F 3F/FF"),
     ]
 
     private static let logPageTests: [(test: String, codes: String)] = [
         ("errorsAreCountedWhereTheyHappenAndWrittenDown", "02 03 05 06"), ("logSenseChecksItsFields", "00 00/FF"),
+        ("theLogPageTellsWhatTheDeviceSays", "0C"),
         ("parameterDataEqualTheirFixtures", "0D 0E 15"), ("theSelfTestReadsBothEndsAndIsRemembered", "10"),
         ("statisticsCountBothControllersCommands", "19"),
         ("commandsAreCountedByTheirGroupNumber", "19/01"), ("aTestFailureIsReportedTheWayThatMRIESays", "2F"),
@@ -78,6 +80,9 @@ extension ConformanceReport {
         [
             .absent(
                 .command, "48/03", "SANITIZE, CRYPTOGRAPHIC ERASE", "SBC-3 5.24", "nothing is encrypted on the medium"),
+            .absent(
+                .command, "5F/08", "PERSISTENT RESERVE OUT, REPLACE LOST RESERVATION", "SPC-5 6.16",
+                "reservations are not lost while the unit is there: RLR_C is zero (SPC-5 6.15.4)"),
             .absent(.command, "83", "THIRD-PARTY COPY IN", "SPC-4 6.24", "there is no copy manager"),
             .absent(.command, "84", "THIRD-PARTY COPY OUT", "SPC-4 6.4", "there is no copy manager"),
             .absent(.vitalProductData, "8F", "Third-party Copy", "SPC-4 7.8.17", "there is no copy manager"),

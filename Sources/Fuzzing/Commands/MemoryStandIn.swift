@@ -85,7 +85,8 @@ final class MemoryStandIn {
             oracle.expect(
                 !scratch || extent.pageCount * 2 <= PageSize.operationPages,
                 "\(extent.pageCount) pages, and as many again for compare data")
-        case .synchronize(let token, let unit, let extent), .provisioning(let token, let unit, let extent):
+        case .synchronize(let token, let unit, let extent), .provisioning(let token, let unit, let extent),
+            .verify(let token, let unit, let extent):
             begin(Int(token.slot), unit, extent, synchronizes: true)
         case .discard(let token, let unit, let extent):
             begin(Int(token.slot), unit, extent, synchronizes: true)
@@ -104,7 +105,7 @@ final class MemoryStandIn {
             oracle.expect(pointers.remove(Int(unit.raw)) != nil, "a state pointer came back that was not given")
             return
         case .wantStateWrite(let unit): pointers.remove(Int(unit.raw))
-        case .wantState, .commitState: break
+        case .wantState, .commitState, .room: break
         }
         if holds { held.append(request) } else { answer(request, &server, at: now) }
     }
@@ -135,9 +136,9 @@ final class MemoryStandIn {
         switch request {
         case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
             .release(let token), .synchronize(let token, _, _), .discard(let token, _, _),
-            .provisioning(let token, _, _):
+            .provisioning(let token, _, _), .verify(let token, _, _):
             Int(token.slot)
-        case .wantState, .returnState, .wantStateWrite, .commitState: nil
+        case .wantState, .returnState, .wantStateWrite, .commitState, .room: nil
         }
     }
 
@@ -160,11 +161,14 @@ final class MemoryStandIn {
             pointers.remove(Int(unit.raw))
             server.handle(.stateCommitted(unit, fault), at: now)
         case .read(let token, _, _, _), .prepareWrite(let token, _, _, _), .commitWrite(let token, _),
-            .synchronize(let token, _, _), .discard(let token, _, _):
+            .synchronize(let token, _, _), .discard(let token, _, _), .verify(let token, _, _):
             answerOperation(token, &server, at: now)
         case .provisioning(let token, let unit, let extent):
             tell(token, unit, extent)
             answerOperation(token, &server, at: now)
+        case .room(let unit):
+            let used = UInt64(held.count) << 20
+            server.handle(.room(unit, fault == nil ? RoomUsage(used: used, available: 8 << 20) : nil), at: now)
         case .release, .returnState: break
         }
     }
@@ -191,7 +195,10 @@ final class MemoryStandIn {
                 }
                 move(slot, operation, toDisk: true)
             }
-            return server.handle(.completed(token, fault), at: now)
+            guard let fault, operation.extent.start % 3 == 0 else {
+                return server.handle(.completed(token, fault), at: now)
+            }
+            return server.handle(.failed(token, fault, sector: operation.extent.start), at: now)
         }
         for place in 0..<operation.extent.pageCount * (operation.hasScratch ? 2 : 1) {
             // Neighbours in the list are no neighbours in memory.

@@ -63,7 +63,7 @@ extension PagingTarget {
             var at = 0
             while at < Int(run.count) { at += run.piece(at: at, frames: frames, lists: lists).count }
             users[slot] = .ready
-        case .completed(let token, _), .miscompared(let token, _):
+        case .completed(let token, _), .failed(let token, _, _), .miscompared(let token, _):
             let slot = Int(token.slot)
             oracle.expect(users[slot] != nil && users[slot] != .ready, "slot \(slot) ends, and had ended")
             users[slot] = nil
@@ -74,7 +74,7 @@ extension PagingTarget {
             statePointers.remove(Int(unit.raw))
             memory.handle(.returnState(unit), at: now)
         case .stateWritable, .stateCommitted: oracle.expect(false, "a write pointer that nobody wanted")
-        case .serving: break
+        case .serving, .room: break
         }
     }
 

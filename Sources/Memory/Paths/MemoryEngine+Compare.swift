@@ -20,10 +20,11 @@ extension MemoryEngine {
         let current = pages[slot].current
         let needed = op.pointee.isProtected ? PageSize.fullMask : op.pointee.mask(of: index)
         if current != .none, pool[current].pointee.validMask & needed == needed { return true }
-        if let fault = op.pointee.fault {
+        if op.pointee.fault != nil {
+            let failure = failure(id)
             op.pointee.phase = .page
             undoWrite(id)
-            responses.append(.completed(BlockToken(slot: id), fault))
+            responses.append(failure)
             return false
         }
         let page = op.pointee.firstPage + UInt64(index)
@@ -38,21 +39,20 @@ extension MemoryEngine {
         return false
     }
 
-    /// Whether the content that `hasContent` found is still there for every page. A clean page may have been given up
-    /// while the operation waited for another: the locks are taken anew then.
-    mutating func keptContent(_ id: Int) -> Bool {
-        let op = operations + id
-        guard op.pointee.kind != .stateWrite else { return true }
-        for index in 0..<op.pointee.pageCount where needsContent(op, index) {
-            let needed = op.pointee.isProtected ? PageSize.fullMask : op.pointee.mask(of: index)
-            let current = pages[lockedPage(id, index, pageKey(id, index))].current
-            if current != .none, pool[current].pointee.validMask & needed == needed { continue }
-            unlockPages(id, count: op.pointee.progress)
-            op.pointee.phase = .space
-            runnable.append(UInt32(id))
-            return false
-        }
-        return true
+    /// The page's present content stays while the operation waits for other pages: frames run short, and a clean one
+    /// would be given up.
+    func keepOlder(_ id: Int, _ index: Int, _ slot: Int) {
+        let frame = pages[slot].current
+        pool[frame].pointee.pins += 1
+        olderFrames[id * PageSize.operationPages + index] = frame
+    }
+
+    /// It is not needed any more.
+    mutating func letOlderGo(_ id: Int, _ index: Int) {
+        let at = id * PageSize.operationPages + index
+        let frame = olderFrames[at]
+        olderFrames[at] = .none
+        if frame != .none { unpin(frame) }
     }
 
     /// Compares the readable content of the extent with the compare data in the scratch pages, whose frames are free

@@ -186,6 +186,8 @@ extension MemoryEngine {
         case .discard: discardEnded(job, fault: fault)
         case .allocate: roomEnded(job, fault: fault)
         case .query: queryEnded(job, fault: fault)
+        case .verify: readBackEnded(job, fault: fault)
+        case .usage: usageEnded(job, fault: fault)
         }
         transfers[transfer].kind = .none
         transfers.giveBack(transfer)
@@ -206,7 +208,11 @@ extension MemoryEngine {
         }
         if job.operation != .max {
             let id = Int(job.operation)
-            if let fault { operations[id].fault = fault }
+            if let fault {
+                operations[id].fault = fault
+                let sector = (job.offset &- units[Int(job.unit.raw)].dataOffset) / 512
+                if operations[id].kind == .write { operations[id].faultSector = min(operations[id].faultSector, sector) }
+            }
             operations[id].outstanding -= 1
             if operations[id].outstanding == 0 { deviceWritten(id) }
         } else {

@@ -132,6 +132,7 @@ extension MemoryEngine {
             return
         }
         if op.pointee.isQuery { return askDevice(id) }
+        if op.pointee.isVerify { return readBack(id) }
         op.pointee.phase = .flush
         let device = devices + Int(units[Int(op.pointee.unit.raw)].device.raw)
         op.pointee.mark = device.pointee.flushesBegun

@@ -80,6 +80,7 @@ extension MemoryEngine {
     /// Gives back the locks of the operation's first pages.
     mutating func unlockPages(_ id: Int, count: Int) {
         for index in 0..<count {
+            letOlderGo(id, index)
             guard let slot = pages.find(pageKey(id, index)), pages[slot].writer == UInt32(id) else { continue }
             pages[slot].writer = .max
             pageChanged(slot)

@@ -66,7 +66,7 @@ extension MemoryEngine {
         }
         guard takePointers(id, .shared) else { return }
         let published = (units + Int(op.pointee.unit.raw)).pointee.groupsPublished
-        if op.pointee.progress > 0 && op.pointee.groupsSeen != published { unpinRead(id) }
+        if op.pointee.progress > 0, op.pointee.groupsSeen != published, !Planted.isOn(.mixedRead) { unpinRead(id) }
         op.pointee.groupsSeen = published
         while op.pointee.progress < op.pointee.pageCount {
             guard readPage(id, op.pointee.progress) else { return }
@@ -113,6 +113,7 @@ extension MemoryEngine {
     /// for a stream.
     private func stageEnd(_ id: Int) -> UInt64 {
         let op = operations[id]
+        if op.isNarrowing { return op.firstPage + UInt64(op.progress) + 1 }
         let end = op.firstPage + UInt64(op.pageCount)
         guard op.isSequential, isHome(op.unit), pointers.isEmpty else { return end }
         let ahead = UInt64(units[Int(op.unit.raw)].readAhead[Int(op.row)])
@@ -138,10 +139,10 @@ extension MemoryEngine {
     }
 
     private mutating func failRead(_ id: Int) -> Bool {
-        let fault = operations[id].fault
+        let failure = failure(id)
         unpinRead(id)
         end(id)
-        responses.append(.completed(BlockToken(slot: id), fault))
+        responses.append(failure)
         return false
     }
 

@@ -45,6 +45,30 @@ extension MemoryEngine {
         submit(transfer, .allocate, offset: range.offset, count: range.count)
     }
 
+    /// Asks the device of a unit how much room it has.
+    mutating func askForUsage(_ unit: UnitIndex) {
+        guard let transfer = transfers.take() else {
+            responses.append(.room(unit, nil))
+            return
+        }
+        let device = units[Int(unit.raw)].device
+        transfers[transfer] = Transfer(kind: .usage, device: device, unit: unit, firstPage: 0, count: 0)
+        let slices = transferSlices + transfer * PageSize.operationPages
+        slices[0] = ByteSlice(base: UnsafeMutableRawPointer(usages + Int(unit.raw) * 2), count: 16)
+        effects.append(
+            .storage(
+                StorageRequest(
+                    kind: .usage, id: UInt32(transfer), device: device, offset: 0, count: 0, slices: slices,
+                    sliceCount: 1)))
+    }
+
+    /// The device has told, or does not.
+    mutating func usageEnded(_ job: Transfer, fault: BlockFault?) {
+        let raw = UnsafeRawPointer(usages + Int(job.unit.raw) * 2)
+        let usage = RoomUsage(used: raw.little64(0), available: raw.little64(8))
+        responses.append(.room(job.unit, fault == nil ? usage : nil))
+    }
+
     /// A request without slices.
     mutating func submit(_ transfer: Int, _ kind: StorageRequest.Kind, offset: UInt64, count: UInt64) {
         effects.append(

@@ -89,7 +89,7 @@ extension MemoryEngine {
             pages[slot].isDoomed = false
             if fault != nil || doomed {
                 pool.free(frame)
-                if let fault, !doomed { failWaiters(slot, fault) }
+                if let fault, !doomed { failWaiters(slot, fault, isAlone: job.count == 1) }
             } else {
                 if hasTrailer(key) { takeTrailer(frame, transfer, index) }
                 install(frame, slot, key)
@@ -132,12 +132,29 @@ extension MemoryEngine {
         retire(older)
     }
 
-    private mutating func failWaiters(_ slot: Int, _ fault: BlockFault) {
+    /// Who waits for the page fails, if it was read by itself; else who waits reads on page by page.
+    private mutating func failWaiters(_ slot: Int, _ fault: BlockFault, isAlone: Bool) {
+        let sector = PageKey.page(pages[slot].key) * UInt64(PageSize.sectors)
         var id = pages[slot].waiters.head
         while id != .max {
-            operations[Int(id)].fault = fault
-            id = operations[Int(id)].next
+            let op = operations + Int(id)
+            if isAlone {
+                op.pointee.fault = fault
+                op.pointee.faultSector = max(sector, op.pointee.extent.start)
+            } else {
+                op.pointee.isNarrowing = true
+            }
+            id = op.pointee.next
         }
+    }
+
+    /// The last word about an operation that failed.
+    func failure(_ id: Int) -> BlockResponse {
+        let op = operations + id
+        guard let fault = op.pointee.fault, op.pointee.faultSector != .max else {
+            return .completed(BlockToken(slot: id), op.pointee.fault)
+        }
+        return .failed(BlockToken(slot: id), fault, sector: op.pointee.faultSector)
     }
 
     /// Copies the sectors of `mask` from one frame to the same places of another.

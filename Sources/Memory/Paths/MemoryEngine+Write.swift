@@ -75,9 +75,11 @@ extension MemoryEngine {
             guard lockPage(id, op.pointee.progress) else { return }
             op.pointee.progress += 1
         }
-        if op.pointee.mode != .replace || op.pointee.isProtected, !keptContent(id) { return }
+        if op.pointee.mode == .replace, !op.pointee.isProtected { return seal(id) }
         if op.pointee.mode == .compare, !compares(id) { return }
+        let count = op.pointee.pageCount
         seal(id)
+        for index in 0..<count { letOlderGo(id, index) }
     }
 
     /// Takes the lock of page `index`; false when the operation now waits for it.
@@ -101,7 +103,10 @@ extension MemoryEngine {
             wait(id, onPage: slot)
             return false
         }
-        guard !needsContent(op, index) || hasContent(id, index, slot) else { return false }
+        if needsContent(op, index) {
+            guard hasContent(id, index, slot) else { return false }
+            keepOlder(id, index, slot)
+        }
         pages[slot].writer = UInt32(id)
         pageSlots[id * PageSize.operationPages + index] = UInt32(slot)
         let older = pages[slot].current
@@ -212,11 +217,12 @@ extension MemoryEngine {
         let kind = op.pointee.kind
         let unit = op.pointee.unit
         let fault = op.pointee.fault
+        let answer = failure(id)
         end(id)
         if kind == .stateWrite {
             stateCommitted(unit, fault)
         } else {
-            responses.append(.completed(BlockToken(slot: id), fault))
+            responses.append(answer)
         }
     }
 }

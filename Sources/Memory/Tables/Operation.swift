@@ -64,6 +64,8 @@ struct Operation {
     var isSequential = false
     /// A synchronize that ends with the question what the device has, instead of a flush.
     var isQuery = false
+    /// A synchronize that ends with reading the extent back from the device.
+    var isVerify = false
     var isAdmitted = false
     /// It relies on pointers between the controllers at the moment.
     var usesPointers = false
@@ -78,6 +80,10 @@ struct Operation {
     /// … and were flushed.
     var isFlushed = false
     var fault: BlockFault?
+    /// The sector of the unit that the fault is at; `max`: not known.
+    var faultSector = UInt64.max
+    /// A run of pages could not be read: each is read by itself, to find out which.
+    var isNarrowing = false
     var row: UInt8 = 0
     /// What a flush must cover, or the newest version counter that must become clean.
     var mark: UInt64 = 0
@@ -96,7 +102,7 @@ struct Operation {
 
 /// One transfer between frames and a device, or a flush.
 struct Transfer {
-    enum Kind: UInt8 { case none, stage, destage, operation, flush, stateRead, discard, allocate, query }
+    enum Kind: UInt8 { case none, stage, destage, operation, flush, stateRead, discard, allocate, query, usage, verify }
     var kind: Kind = .none
     var device = DeviceIndex(0)
     var unit = UnitIndex(0)

@@ -5,6 +5,7 @@ package struct LogPage: Sendable {
     package enum Content: UInt8, Sendable {
         case supportedPages, supportedSubpages, writeErrors, readErrors, verifyErrors, nonMediumErrors, temperature
         case startStopCycles, selfTests, backgroundScan, statistics, groupStatistics, exceptions
+        case provisioning
     }
     /// PAGE CODE and SUBPAGE CODE.
     package var code: UInt8
@@ -17,6 +18,8 @@ package struct LogPage: Sendable {
     package var isRecent = false
     /// Each controller of a pair would answer for itself only: units of pairs do not have it.
     package var isOfOneController = false
+    /// Only units that are all of this have it.
+    package var needs: UnitTraits = []
 
     /// Every page, ascending by page and subpage code.
     package static let all: [LogPage] = [
@@ -29,6 +32,9 @@ package struct LogPage: Sendable {
         LogPage(code: 0x03, subpage: 0, name: "Read Error Counters", clause: "SPC-4 7.3.14", content: .readErrors),
         LogPage(code: 0x05, subpage: 0, name: "Verify Error Counters", clause: "SPC-4 7.3.22", content: .verifyErrors),
         LogPage(code: 0x06, subpage: 0, name: "Non-Medium Error", clause: "SPC-4 7.3.11", content: .nonMediumErrors),
+        LogPage(
+            code: 0x0C, subpage: 0, name: "Logical Block Provisioning", clause: "SBC-3 6.4.4", content: .provisioning,
+            isRecent: true, needs: .thin),
         LogPage(code: 0x0D, subpage: 0, name: "Temperature", clause: "SPC-4 7.3.21", content: .temperature),
         LogPage(
             code: 0x0E, subpage: 0, name: "Start-Stop Cycle Counter", clause: "SPC-4 7.3.17",
@@ -53,7 +59,8 @@ package struct LogPage: Sendable {
 
     /// Whether a unit has the page.
     package func applies(_ traits: UnitTraits) -> Bool {
-        !(isRecent && traits.contains(.legacy)) && !(isOfOneController && traits.contains(.pair))
+        traits.isSuperset(of: needs) && !(isRecent && traits.contains(.legacy))
+            && !(isOfOneController && traits.contains(.pair))
     }
 
     /// The pages of a unit with a page code; nil for all.

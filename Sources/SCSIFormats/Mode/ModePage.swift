@@ -23,7 +23,7 @@ package struct ModeField: Sendable {
     }
 
     /// The fields of whole bytes that follow one another.
-    static func bytes(_ first: Int, _ count: Int, at place: Int) -> [ModeField] {
+    package static func bytes(_ first: Int, _ count: Int, at place: Int) -> [ModeField] {
         (0..<count).map { ModeField(first + $0, 0xFF, at: place + $0) }
     }
 }

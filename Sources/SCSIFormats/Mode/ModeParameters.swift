@@ -16,6 +16,18 @@ package struct ModeFlags: OptionSet, Sendable {
     @inlinable package static var applicationTagOwner: Self { Self(rawValue: 1 << 15) }
     /// DPICZ of the Control page: nothing is checked where xxPROTECT is zero.
     @inlinable package static var checksWhenAskedOnly: Self { Self(rawValue: 1 << 14) }
+    /// TAS zero of the Control page: commands that another nexus' doing aborts end without a status.
+    @inlinable package static var abortsSilently: Self { Self(rawValue: 16) }
+    /// QERR 01b of the Control page: CHECK CONDITION aborts every command of the task set.
+    @inlinable package static var errorAbortsAll: Self { Self(rawValue: 32) }
+    /// QERR 11b: it aborts those of its nexus.
+    @inlinable package static var errorAbortsNexus: Self { Self(rawValue: 64) }
+    /// UA_INTLCK_CTRL 10b and 11b: only REQUEST SENSE clears a unit attention.
+    @inlinable package static var keepsAttentions: Self { Self(rawValue: 128) }
+    /// UA_INTLCK_CTRL 11b: BUSY, TASK SET FULL and RESERVATION CONFLICT establish one.
+    @inlinable package static var attendsStatus: Self { Self(rawValue: 256) }
+    /// A threshold of provisioning can be reached.
+    @inlinable package static var hasThresholds: Self { Self(rawValue: 512) }
     /// What a unit starts with.
     @inlinable package static var standard: Self { .writeCacheEnabled }
 
@@ -28,6 +40,12 @@ package struct ModeFlags: OptionSet, Sendable {
         if image[3] & 0x08 != 0 { insert(.checksWhenAskedOnly) }
         if image[6] & 0x80 != 0 { insert(.applicationTagOwner) }
         if image[3] & 0x04 != 0 { insert(.descriptorSense) }
+        if image[6] & 0x40 != 0 { insert(.abortsSilently) }
+        if image[4] & 0x06 == 0x02 { insert(.errorAbortsAll) }
+        if image[4] & 0x06 == 0x06 { insert(.errorAbortsNexus) }
+        if image[5] & 0x20 != 0 { insert(.keepsAttentions) }
+        if image[5] & 0x30 == 0x30 { insert(.attendsStatus) }
+        if ProvisioningThresholds(image).isArmed { insert(.hasThresholds) }
     }
 }
 

@@ -63,10 +63,14 @@ package struct AdditionalSenseCode: Hashable, Sendable {
     package static var asymmetricAccessStateChanged: Self { Self(0x2A, 0x06) }
     package static var deviceIdentifierChanged: Self { Self(0x3F, 0x05) }
     package static var commandSequenceError: Self { Self(0x2C, 0x00) }
+    package static var previousBusyStatus: Self { Self(0x2C, 0x07) }
+    package static var previousTaskSetFullStatus: Self { Self(0x2C, 0x08) }
+    package static var previousReservationConflictStatus: Self { Self(0x2C, 0x09) }
     package static var commandsClearedByAnotherInitiator: Self { Self(0x2F, 0x00) }
     package static var mediumFormatCorrupted: Self { Self(0x31, 0x00) }
     package static var formatCommandFailed: Self { Self(0x31, 0x01) }
     package static var sanitizeCommandFailed: Self { Self(0x31, 0x03) }
+    package static var thinProvisioningSoftThresholdReached: Self { Self(0x38, 0x07) }
     package static var mediumNotPresentTrayOpen: Self { Self(0x3A, 0x02) }
     package static var logicalUnitFailedSelfTest: Self { Self(0x3E, 0x03) }
     package static var internalTargetFailure: Self { Self(0x44, 0x00) }
@@ -75,4 +79,10 @@ package struct AdditionalSenseCode: Hashable, Sendable {
     package static var insufficientRegistrationResources: Self { Self(0x55, 0x04) }
     package static var failurePredictionThresholdExceededFalse: Self { Self(0x5D, 0xFF) }
     package static var setTargetPortGroupsCommandFailed: Self { Self(0x67, 0x0A) }
+
+    /// The threshold of a descriptor of the Logical Block Provisioning mode page, by a qualifier that is not on any
+    /// wire: a pending unit attention has no other place for which it is.
+    package static func threshold(_ index: Int) -> Self { Self(0x38, 0x80 | UInt8(truncatingIfNeeded: index & 0x7F)) }
+    /// The descriptor of such a code; nil for every other code.
+    package var threshold: Int? { code == 0x38 && qualifier & 0x80 != 0 ? Int(qualifier & 0x7F) : nil }
 }

@@ -43,6 +43,15 @@ package struct SenseData: Equatable, Sendable {
         self.progress = progress
     }
 
+    /// The sense data of a unit attention. That of a threshold names the descriptor by its place in the mode page
+    /// (SBC-3 §4.7.3.7.6).
+    package static func unitAttention(_ code: AdditionalSenseCode) -> SenseData {
+        guard let index = code.threshold else { return SenseData(.unitAttention, code) }
+        return SenseData(
+            .unitAttention, .thinProvisioningSoftThresholdReached,
+            information: UInt64(ProvisioningThresholds.offset(index)))
+    }
+
     /// INVALID FIELD IN CDB that points at `bit` of `byte`.
     package static func invalidField(inCDB byte: Int, bit: Int? = nil) -> SenseData {
         SenseData(

@@ -69,34 +69,53 @@ extension DeviceServer {
             tasks[slot].handle, run: tasks[slot].received, bufferOffset: tasks[slot].span))
     }
 
-    /// WRITE ATOMIC: the length, the alignment and the granularity of the Block Limits page are checked; an ATOMIC
-    /// BOUNDARY is refused, since MAXIMUM ATOMIC BOUNDARY SIZE is zero.
+    /// MAXIMUM ATOMIC TRANSFER LENGTH WITH ATOMIC BOUNDARY: TRANSFER LENGTH has two bytes, and whole pages fit it.
+    func atomicBlocksWithBoundary(_ unit: Int) -> UInt32 {
+        if units[unit].profile.atomicBytes == 0 { return 0 }
+        let page = UInt32(PageSize.bytes) / units[unit].blockBytes
+        return min(0xFFFF, UInt32(DeviceServerLimits.transferBytes) / units[unit].blockBytes) / page * page
+    }
+
+    /// WRITE ATOMIC: the limits, the alignment and the granularity of the Block Limits page are checked. Without an
+    /// ATOMIC BOUNDARY all of it is one write that is all-or-nothing; with one, each part between multiples of it is.
     mutating func startAtomicWrite(_ slot: Int) {
         guard takeRange(slot) else { return }
         let unit = Int(tasks[slot].unit)
         let row = Int(tasks[slot].row)
-        if tasks[slot].cdb.big16(10) != 0 {
-            fail(slot, .invalidField(inCDB: 10))
-            return
+        let page = UInt32(PageSize.bytes)
+        let boundary = atomicBoundary(slot)
+        guard boundary <= units[unit].profile.atomicBytes, boundary % page == 0 else {
+            return fail(slot, .invalidField(inCDB: 10))
         }
-        guard tasks[slot].span <= units[unit].profile.atomicBytes,
-            tasks[slot].span % UInt32(PageSize.bytes) == 0
-        else {
-            fail(slot, .invalidField(inCDB: commands[row].transferLengthByte))
-            return
+        let limit =
+            boundary == 0
+            ? units[unit].profile.atomicBytes : atomicBlocksWithBoundary(unit) * units[unit].blockBytes
+        guard tasks[slot].span <= limit, tasks[slot].span % page == 0 else {
+            return fail(slot, .invalidField(inCDB: commands[row].transferLengthByte))
         }
         guard tasks[slot].sector % UInt64(PageSize.sectors) == 0 || tasks[slot].span == 0 else {
-            fail(slot, .invalidField(inCDB: 2))
-            return
+            return fail(slot, .invalidField(inCDB: 2))
         }
         tasks[slot].total = wireBytes(slot, tasks[slot].span)
         tasks[slot].limit = tasks[slot].span
         // A part of the data cannot be all.
         guard tasks[slot].dataOutLength >= tasks[slot].total else {
-            fail(slot, .invalidField(inCDB: commands[row].transferLengthByte), total: tasks[slot].total)
-            return
+            return fail(slot, .invalidField(inCDB: commands[row].transferLengthByte), total: tasks[slot].total)
         }
         counters.writes &+= 1
         writeNext(slot)
+    }
+
+    /// ATOMIC BOUNDARY of the command in bytes.
+    private func atomicBoundary(_ slot: Int) -> UInt32 {
+        UInt32(tasks[slot].cdb.big16(10)) * units[Int(tasks[slot].unit)].blockBytes
+    }
+
+    /// How much of a chunk lies before the next multiple of the boundary.
+    func cutAtBoundary(_ slot: Int, _ chunk: BlockExtent) -> BlockExtent {
+        let boundary = UInt64(atomicBoundary(slot) / 512)
+        if boundary == 0 { return chunk }
+        let left = boundary - chunk.start % boundary
+        return BlockExtent(start: chunk.start, count: UInt32(min(UInt64(chunk.count), left)))
     }
 }

@@ -61,6 +61,7 @@ extension DeviceServer {
             var provisioning = ProvisioningData(thin: profile.thin)
             provisioning.unmap = profile.thin
             provisioning.writeSame = profile.thin
+            provisioning.thresholdExponent = profile.thin ? thresholdExponent(unit) : 0
             VitalProductData.logicalBlockProvisioning(provisioning, to: &writer)
         case .referrals: VitalProductData.referrals(to: &writer)
         case .supportedBlockLengths:
@@ -89,6 +90,8 @@ extension DeviceServer {
         if limits.atomicBlocks > 0 {
             limits.atomicAlignment = UInt32(PageSize.bytes / block)
             limits.atomicGranularity = limits.atomicAlignment
+            limits.atomicBlocksWithBoundary = atomicBlocksWithBoundary(unit)
+            limits.atomicBoundary = limits.atomicBlocks
         }
         return limits
     }

@@ -51,6 +51,7 @@ extension DeviceServer {
         case .selfTests: selfTests(slot)
         case .backgroundScan: [.list(0x0000, backgroundScan)]
         case .statistics: statistics(slot, unit)
+        case .provisioning: provisioningParameters(unit)
         case .groupStatistics: groupStatistics(page.subpage, unit)
         case .exceptions:
             // ADDITIONAL SENSE CODE and qualifier; a temperature that cannot be told.

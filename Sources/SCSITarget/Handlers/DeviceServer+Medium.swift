@@ -50,13 +50,21 @@ extension DeviceServer {
         return true
     }
 
-    /// Only the power condition 0h is there. IMMED asks for an earlier answer; none is given. A medium that stops or
-    /// leaves has everything that was written, unless NO_FLUSH allows otherwise.
+    /// There are no idle and standby conditions, as the Power Condition mode page says, and no timers for them: what asks
+    /// for one is refused. ACTIVE is the condition that a started unit is in always, and LU_CONTROL gives control to
+    /// timers that are not there (SBC-3 §5.25, SPC-4 §5.12). IMMED asks for an earlier answer; none is given. A medium
+    /// that stops or leaves has everything that was written, unless NO_FLUSH allows otherwise.
     mutating func startStop(_ slot: Int) {
         let cdb = tasks[slot].cdb
         let unit = Int(tasks[slot].unit)
-        if cdb[4] & 0xF0 != 0 { return fail(slot, .invalidField(inCDB: 4, bit: 7)) }
+        let condition = cdb[4] >> 4
+        // A unit as SBC-2 has it names conditions 1h, 2h, 3h, 5h otherwise, and has none of them.
+        let isKnown = condition == 0 || (condition == 1 || condition == 7) && !units[unit].traits.contains(.legacy)
+        if !isKnown { return fail(slot, .invalidField(inCDB: 4, bit: 7)) }
         if cdb[3] != 0 { return fail(slot, .invalidField(inCDB: 3, bit: 3)) }
+        // With a power condition START and LOEJ have no meaning (SBC-3 table 79).
+        if condition == 7 { return complete(slot, .good, total: 0) }
+        if condition == 1 { return changeState(slot) }
         if cdb[4] & 2 != 0, !units[unit].profile.removable { return fail(slot, .invalidField(inCDB: 4, bit: 1)) }
         let stops = cdb[4] & 1 == 0
         guard stops, cdb[4] & 4 == 0, units[unit].medium.isDisjoint(with: [.stopped, .ejected])
@@ -67,8 +75,13 @@ extension DeviceServer {
 
     /// What START STOP UNIT changes.
     mutating func applyStartStop(_ slot: Int, _ block: StateBlock, _ unit: Int) -> ChangeVerdict {
-        let loads = tasks[slot].cdb[4] & 2 != 0
+        let loads = tasks[slot].cdb[4] & 0xF2 == 2
         let medium = block.medium
+        if tasks[slot].cdb[4] >> 4 == 1 {
+            if medium.contains(.ejected) { return .failed(SenseData(.notReady, .mediumNotPresentTrayOpen)) }
+            block.medium = []
+            return .done
+        }
         if tasks[slot].cdb[4] & 1 == 0 {
             if loads, block.isRemovalPrevented, !medium.contains(.ejected) {
                 return .failed(SenseData(.illegalRequest, .mediumRemovalPrevented))

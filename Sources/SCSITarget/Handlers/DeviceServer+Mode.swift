@@ -104,6 +104,7 @@ extension DeviceServer {
             block.currentMode = try modeList(slot, unit, before)
             if savesPages(slot) { block.savedMode = block.currentMode }
             if block.currentMode == before { return .done }
+            armThresholds(block, before: before, unit, nexus: Int(tasks[slot].nexus))
             announce(.modeParametersChanged, scope: 0, block, unit, except: Int(tasks[slot].nexus))
             reportTest(before: ExceptionControl(before), ExceptionControl(block.currentMode), block, unit)
             return .done

@@ -79,7 +79,7 @@ extension DeviceServer {
             if let notReady = notReady(unit) { sense = notReady }
             if let code = attentions.take(nexus: Int(tasks[slot].nexus), unit: unit) {
                 counters.unitAttentions &+= 1
-                sense = SenseData(.unitAttention, code)
+                sense = .unitAttention(code)
             } else if units[unit].exceptions.test, units[unit].exceptions.method == .onRequest {
                 // MRIE 6h, TEST: the false failure prediction.
                 sense = SenseData(.noSense, .failurePredictionThresholdExceededFalse)

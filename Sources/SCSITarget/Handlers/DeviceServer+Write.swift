@@ -26,7 +26,8 @@ extension DeviceServer {
     mutating func writeNext(_ slot: Int) {
         let task = tasks.pointer(slot)
         if task.pointee.moved >= task.pointee.limit { return finishWriting(slot) }
-        let chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
+        var chunk = nextChunk(slot, bytes: task.pointee.limit - task.pointee.moved)
+        if commands[Int(task.pointee.row)].traits.contains(.atomic) { chunk = cutAtBoundary(slot, chunk) }
         task.pointee.chunk = chunk
         // What an ORWRITE combines is checked first.
         if isProtected(slot), commands[Int(task.pointee.row)].handler == .medium(.orWrite) {
@@ -70,8 +71,8 @@ extension DeviceServer {
             fail(slot, sense, total: wireBytes(slot, tasks[slot].moved))
             return
         }
-        // From the commit on, the pages are Memory's: what came is remembered by its checksum.
-        if comparesBack(slot) { tasks[slot].checksum = checksum(tasks[slot].received) }
+        // From the commit on, the pages are Memory's: what came is remembered by the checksums of its blocks.
+        if comparesBack(slot) { noteChecksums(slot) }
         tasks[slot].phase = .committing
         blocks.append(.commitWrite(tasks[slot].token, options(slot)))
     }
@@ -111,7 +112,11 @@ extension DeviceServer {
             countBlocks(slot, UInt64(tasks[slot].chunk.count) >> shift)
         }
         if commands[Int(tasks[slot].row)].handler == .medium(.writeAndVerify) {
-            read(slot, tasks[slot].chunk, sequential: false)
+            if comparesBack(slot) {
+                read(slot, tasks[slot].chunk, sequential: false)
+            } else {
+                verifyMedium(slot, tasks[slot].chunk)
+            }
         } else {
             chunkWritten(slot)
         }
@@ -126,28 +131,47 @@ extension DeviceServer {
     mutating func verifyWritten(_ slot: Int, _ run: PageRun) {
         var piece = run
         piece.count = min(run.count, tasks[slot].chunk.count * 512)
-        let same = !comparesBack(slot) || checksum(piece) == tasks[slot].checksum
+        let wrong = comparesBack(slot) ? wrongBlock(slot, piece) : nil
         let sense = isProtected(slot) ? checkMedium(slot, piece) : nil
         releasePages(slot)
         if let sense { return fail(slot, sense, total: wireBytes(slot, tasks[slot].moved)) }
-        if same { chunkWritten(slot) } else { fail(slot, SenseData(.miscompare, .miscompareDuringVerify)) }
+        if let wrong { miscompare(slot, at: wrong) } else { chunkWritten(slot) }
     }
 
-    /// CRC32C of a run of pages, raw.
-    private func checksum(_ run: PageRun) -> UInt32 {
-        var value: UInt32 = ~0
-        var position = 0
-        while position < Int(run.count) {
-            let piece = run.piece(at: position, frames: frames, lists: lists)
-            value = Checksum.extend(value, UnsafeRawPointer(piece.base), piece.count)
-            position += piece.count
+    /// Puts the CRC32C of each block of the chunk into the parameter page: at most 512 of 4 bytes.
+    private func noteChecksums(_ slot: Int) {
+        let page = frames.pointer(Frames.parameter(slot))
+        forEachBlock(slot, tasks[slot].received) { index, checksum in
+            page.put(little32: checksum, index * 4)
+            return true
         }
-        return value
+    }
+
+    /// Where the first block of the chunk begins that does not have its checksum; nil: all have.
+    private func wrongBlock(_ slot: Int, _ run: PageRun) -> Int? {
+        let page = UnsafeRawPointer(frames.pointer(Frames.parameter(slot)))
+        var wrong: Int?
+        forEachBlock(slot, run) { index, checksum in
+            if page.little32(index * 4) == checksum { return true }
+            wrong = index * Int(units[Int(tasks[slot].unit)].blockBytes)
+            return false
+        }
+        return wrong
+    }
+
+    /// Calls `body` with the number and the CRC32C, raw, of each block in a run, until it answers false.
+    private func forEachBlock(_ slot: Int, _ run: PageRun, _ body: (Int, UInt32) -> Bool) {
+        let block = Int(units[Int(tasks[slot].unit)].blockBytes)
+        for index in 0..<Int(run.count) / block {
+            let piece = run.piece(at: index * block, frames: frames, lists: lists)
+            if !body(index, Checksum.extend(~0, UnsafeRawPointer(piece.base), min(block, piece.count))) { return }
+        }
     }
 
     /// The chunk is done.
     mutating func chunkWritten(_ slot: Int) {
         tasks[slot].moved += tasks[slot].chunk.count * 512
+        if hasThresholds { roomChanged(by: Int(tasks[slot].nexus)) }
         switch commands[Int(tasks[slot].row)].handler {
         case .medium(.compareAndWrite): finishWriting(slot)
         case .medium(.writeSame) where !tasks[slot].clears: sameNext(slot)

@@ -132,24 +132,24 @@ extension DeviceServer {
             count: Int(tasks[slot].span))
     }
 
-    /// VERIFY with BYTCHK 01b and VRPROTECT other than zero: whether the piece of Data-Out in the parameter page equals
-    /// the medium, in what the code compares (SBC-3 table 109).
-    func equalsInterleaved(_ slot: Int, _ run: PageRun) -> Bool {
+    /// VERIFY with BYTCHK 01b and VRPROTECT other than zero: where the first block of the chunk begins in which the piece
+    /// of Data-Out in the parameter page differs from the medium, in what the code compares (SBC-3 table 109).
+    func differenceInterleaved(_ slot: Int, _ run: PageRun) -> Int? {
         let page = UnsafeRawPointer(frames.pointer(Frames.parameter(slot)))
         let checks = ProtectionChecks(code: tasks[slot].protect == 3 ? 1 : tasks[slot].protect)
         let ownsTag = units[Int(tasks[slot].unit)].flags.contains(.applicationTagOwner)
         for index in 0..<Int(tasks[slot].chunk.count) {
             let came = page + index * ProtectionTuple.blockBytes
             let data = run.piece(at: index * 512, frames: frames, lists: lists).base
-            if !Self.equal(UnsafeRawPointer(data), came, 512) { return false }
+            if Self.difference(UnsafeRawPointer(data), came, 512) != nil { return index * 512 }
             let theirs = ProtectionTuple(came + 512)
             let ours = ProtectionTuple(run.tuple(at: index * 512, frames: frames, lists: lists))
             let differs = checks.contains(.blockGuard) && theirs.blockGuard != ours.blockGuard
                 || checks.contains(.applicationTag) && ownsTag && theirs.applicationTag != ours.applicationTag
                 || checks.contains(.referenceTag) && theirs.referenceTag != ours.referenceTag
-            if differs { return false }
+            if differs { return index * 512 }
         }
-        return true
+        return nil
     }
 
     /// The checks of a VERIFY: of the medium, unless protection information came to be compared with it; then of that.

@@ -18,6 +18,17 @@ enum StatePointer: UInt8 {
     case committing
 }
 
+/// What a unit must see to, beside its commands and changes.
+struct UnitChores: OptionSet {
+    var rawValue: UInt8
+    /// A CHECK CONDITION takes other commands along (QERR).
+    static var faulted: Self { Self(rawValue: 1) }
+    /// The partner waits for the word that what it aborted has ended here.
+    static var owesWord: Self { Self(rawValue: 2) }
+    /// Somebody here waits for the partner's.
+    static var awaitsWord: Self { Self(rawValue: 4) }
+}
+
 /// A logical unit's part of the engine. The ordinal after the last unit is the one of no unit: commands to LUNs that
 /// are not there wait in its list, and never need a state pointer.
 struct LogicalUnit {
@@ -30,6 +41,19 @@ struct LogicalUnit {
     var profile = UnitProfile()
 
     var pointer = StatePointer.none
+    /// What is to be seen to before anything else goes on.
+    var chores: UnitChores = []
+    /// Count of the partner's words, as the state block had it, and the one that is waited for here.
+    var word: UInt32 = 0
+    var awaitedWord: UInt32 = 0
+    /// A change that gives this controller's word waits for the write pointer.
+    var tellsWord = false
+    /// Arrivals before the pointer was given back last: what an event aborts that came since.
+    var returned: UInt64 = 0
+    /// A change that tells the partner of it waits for the write pointer.
+    var tellsFault = false
+    /// What the device said last of its room, who asks again, and for whom.
+    var room = RoomWatch()
     /// Commands that rely on the read-only pointer now.
     var executing = 0
     /// Number of the last event that the nexuses of this controller have learnt; nil before the first grant.
@@ -78,6 +102,9 @@ struct LogicalUnit {
     /// The changes under way must be on the device before they are answered.
     var isCommitDurable = false
 
+    /// Its task set can be full: the commands in it are counted.
+    var isTaskSetLimited = false
+    var taskSetCount = 0
     /// Waiting commands, oldest first; -1 for none.
     var firstWaiting: Int32 = -1
     var lastWaiting: Int32 = -1
@@ -94,7 +121,7 @@ struct LogicalUnit {
     var homeChange: Int32 = -1
 
     /// Nobody waits, nothing changes, and the pointer is where it is wanted: there is nothing to settle.
-    var isSettled: Bool { firstWaiting < 0 && firstChange < 0 && pointer == .granted }
+    var isSettled: Bool { firstWaiting < 0 && firstChange < 0 && pointer == .granted && chores.isEmpty }
 
     var blockBytes: UInt32 { 512 << UInt32(blockShift) }
     var blocks: UInt64 { sectors >> blockShift }
@@ -124,6 +151,12 @@ struct StateChange {
         case sweep
         /// How far a format or sanitize operation is.
         case work
+        /// The partner's commands go with a CHECK CONDITION here (QERR).
+        case queueError
+        /// What the partner aborted has ended here.
+        case word
+        /// Thresholds of provisioning were reached, or are armed again.
+        case thresholds
     }
     var kind = Kind.home
     var subject: UInt16 = 0

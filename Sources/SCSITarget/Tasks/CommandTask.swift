@@ -19,8 +19,14 @@ enum TaskPhase: UInt8 {
     case synchronizing
     /// `discard` is not answered yet.
     case discarding
+    /// `verify` is not answered yet.
+    case verifying
     /// `provisioning` is not answered yet.
     case querying
+    /// `room` is not answered yet.
+    case awaitingRoom
+    /// Its change is committed, and the partner has not said yet that what it aborts has ended there.
+    case awaitingWord
     /// `sendDataIn` of pages is not confirmed yet.
     case sending
     /// `sendDataIn` of a part of parameter data is not confirmed yet.
@@ -73,13 +79,16 @@ enum CountedAs: UInt8 { case none, read, write }
 enum TaskFate: UInt8 {
     /// It completes.
     case none
-    /// Aborted by another nexus: TASK ABORTED (TAS is one, SAM-6 §5.6).
+    /// Aborted by another nexus: TASK ABORTED, where TAS is one (SAM-6 §5.6).
     case cleared
-    /// Aborted by its own nexus: no response.
+    /// Aborted by its own nexus, or where TAS is zero: no response.
     case aborted
     /// Its connection is gone: no response.
     case lost
 }
+
+/// Whose CHECK CONDITION aborts a command as soon as the event under way is over.
+enum TaskDoom: UInt8 { case none, ofAnother, ofItsNexus }
 
 /// One command in its slot. It changes only by `DeviceServer`; a free slot's content means nothing.
 struct CommandTask {
@@ -139,6 +148,12 @@ struct CommandTask {
     var counted = CountedAs.none
     /// GROUP NUMBER of what is counted.
     var group: UInt8 = 0
+    /// A CHECK CONDITION takes it along (QERR): of another nexus, or of its own.
+    var doom = TaskDoom.none
+    /// A verification failed: it goes on page by page, to find out where.
+    var isNarrowing = false
+    /// Its change aborts commands of the partner.
+    var awaitsWord = false
     /// What its change of the state block came to.
     var verdict = ChangeVerdict.done
 

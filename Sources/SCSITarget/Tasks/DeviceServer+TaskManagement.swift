@@ -80,20 +80,37 @@ extension DeviceServer {
         }
     }
 
-    /// Aborts what a request names: silently for its own nexus, with TASK ABORTED for others (TAS, SPC-4 §7.5.10).
+    /// Aborts what a request names: silently for its own nexus, as TAS says for others (SPC-4 §7.5.8). A reset has a
+    /// unit attention of its own.
     private mutating func abortTasks(of place: Int) {
+        let tells = management[place].function == .clearTaskSet
         for slot in 0..<tasks.capacity where affects(place, slot) {
-            abort(slot, tasks[slot].nexus == management[place].nexus ? .aborted : .cleared)
+            if tasks[slot].nexus == management[place].nexus {
+                abort(slot, .aborted)
+            } else {
+                clear(slot, tells: tells)
+            }
         }
     }
 
     /// Answers every request whose commands have ended and whose commits have come.
     mutating func answerManagement() {
         for place in 0..<management.capacity where management[place].active && management[place].commits == 0 {
-            if hasAffectedTask(place) { continue }
+            if hasAffectedTask(place) || !isHeard(of: place) { continue }
             management[place].active = false
             answer(management[place].request, management[place].failed ? .functionRejected : .functionComplete)
             management.giveBack(place)
+        }
+    }
+
+    /// Whether the partner has said that what the request aborts has ended there.
+    private func isHeard(of place: Int) -> Bool {
+        switch management[place].function {
+        case .clearTaskSet, .logicalUnitReset:
+            let unit = Int(management[place].unit)
+            return unit == noUnit || isHeard(unit)
+        case .targetWarmReset, .targetColdReset: return (0..<noUnit).allSatisfy { isHeard($0) }
+        default: return true
         }
     }
 

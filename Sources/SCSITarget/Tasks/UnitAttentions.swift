@@ -40,22 +40,23 @@ struct UnitAttentions: ~Copyable {
         words[at] = UInt64(AdditionalSenseCode.powerOnResetOrBusDeviceReset.raw)
     }
 
-    /// Takes the oldest condition.
-    mutating func take(nexus: Int, unit: Int) -> AdditionalSenseCode? {
+    /// Takes the oldest condition, or only tells it (`keeping`: UA_INTLCK_CTRL).
+    mutating func take(nexus: Int, unit: Int, keeping: Bool = false) -> AdditionalSenseCode? {
         let at = place(nexus, unit)
         if words[at] == 0 { return nil }
         let code = AdditionalSenseCode(raw: UInt16(truncatingIfNeeded: words[at]))
-        words[at] >>= 16
+        if !keeping { words[at] >>= 16 }
         return code
     }
 
-    /// Takes the oldest condition that tells of a reset, a power on, or a nexus loss (29h).
-    mutating func takeReset(nexus: Int, unit: Int) -> AdditionalSenseCode? {
+    /// The same for the oldest condition that tells of a reset, a power on, or a nexus loss (29h).
+    mutating func takeReset(nexus: Int, unit: Int, keeping: Bool = false) -> AdditionalSenseCode? {
         let at = place(nexus, unit)
         for index in 0..<Self.depth {
             let shift = UInt64(index * 16)
             let code = AdditionalSenseCode(raw: UInt16(truncatingIfNeeded: words[at] >> shift))
             guard code.code == 0x29 else { continue }
+            if keeping { return code }
             let below = words[at] & ((1 << shift) - 1)
             words[at] = below | (((words[at] >> shift) >> 16) << shift)
             return code

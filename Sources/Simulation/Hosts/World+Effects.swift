@@ -164,6 +164,7 @@ extension World {
         // A preempted registration: the device aborts the write without a word, and the lease is over before the
         // initiator of the device's session gives up.
         let isFenced = host.life <= host.fencedThrough && request.kind != .read && request.kind != .query
+            && request.kind != .usage
         if isFenced {
             entry.fault = .unwritable
             entry.landing = 0
@@ -177,7 +178,7 @@ extension World {
 
     private func injectDeviceError(_ entry: inout DeviceRequest, _ device: Int) {
         guard deviceErrorRate > 0, device == deviceErrorDevice, random.chance(deviceErrorRate, in: 100) else { return }
-        if entry.kind == .query || entry.kind == .allocate { return }
+        if entry.kind == .query || entry.kind == .allocate || entry.kind == .usage { return }
         entry.fault = entry.kind == .read ? .unreadable : .unwritable
         entry.landing = random.next() & random.next()
     }

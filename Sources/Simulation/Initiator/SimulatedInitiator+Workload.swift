@@ -35,6 +35,7 @@ extension SimulatedInitiator {
     private func issueTransfer(_ path: Int, _ unit: Int) {
         let parameters = world.parameters
         if parameters.streams, world.random.chance(1, in: 3) { return issueStream(path, unit) }
+        if parameters.crowds, world.random.chance(1, in: 5) { return issueCrowd(path, unit) }
         let isHot = world.random.chance(3, in: 4)
         let range = isHot ? parameters.hotSectors : parameters.unitSectors
         var count = 1 + Int(world.random.below(UInt64(parameters.largestCommand)))
@@ -67,6 +68,31 @@ extension SimulatedInitiator {
             let few = Swift.min(count, 24)
             issue(.write, .workload, path: path, unit: unit, sector: sector, count: few, compares: true)
         }
+    }
+
+    /// A range that is read while it is written as one: its first page is read beforehand, the others are not, and
+    /// large transfers elsewhere take the frames that its reads need. So a read may have to stop within the range, with
+    /// the write going on.
+    private func issueCrowd(_ path: Int, _ unit: Int) {
+        let end = world.parameters.unitSectors
+        let place = path * world.parameters.units + unit
+        guard let range = ranges[place] else {
+            let count = 8 * (2 + Int(world.random.below(15)))
+            let sector = Int(world.random.below(UInt64((end - count) / 8))) * 8
+            ranges[place] = sector..<sector + count
+            issue(.read, .workload, path: path, unit: unit, sector: sector, count: 8)
+            return
+        }
+        ranges[place] = nil
+        for _ in 0..<4 {
+            let sector = Int(world.random.below(UInt64((end - 384) / 8))) * 8
+            let isWrite = world.random.chance(1, in: 2)
+            issue(isWrite ? .write : .read, .workload, path: path, unit: unit, sector: sector, count: 384)
+        }
+        let (sector, count) = (range.lowerBound, range.count)
+        issue(.read, .workload, path: path, unit: unit, sector: sector, count: count)
+        issue(.write, .workload, path: path, unit: unit, sector: sector, count: count, isAtomic: true)
+        issue(.read, .workload, path: path, unit: unit, sector: sector, count: count)
     }
 
     /// The next reads of a sequential reader, from the unit's start over again.

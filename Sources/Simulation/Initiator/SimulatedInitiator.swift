@@ -65,6 +65,8 @@ final class SimulatedInitiator {
     var budget = 0
     /// By path and unit: where its sequential reader goes on.
     var streams: [Int]
+    /// By path and unit: a range that is to be read and written at once.
+    var ranges: [Range<Int>?]
     /// The newest write that it saw, by unit and sector: what it compares with.
     var seen: [[UInt32]]
 
@@ -72,6 +74,7 @@ final class SimulatedInitiator {
         self.index = index
         self.world = world
         streams = Array(repeating: 0, count: 2 * world.parameters.units)
+        ranges = Array(repeating: nil, count: 2 * world.parameters.units)
         seen = Array(
             repeating: Array(repeating: BlockOracle.initial, count: world.parameters.unitSectors),
             count: world.parameters.units)

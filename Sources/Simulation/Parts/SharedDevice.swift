@@ -105,7 +105,7 @@ final class SharedDevice {
             for sector in 0..<request.count / 512 where request.landing >> UInt64(sector % 64) & 1 == 1 {
                 (bytes + request.offset + sector * 512).initializeMemory(as: UInt8.self, repeating: 0, count: 512)
             }
-        case .flush, .allocate, .query: break
+        case .flush, .allocate, .query, .usage: break
         }
     }
 

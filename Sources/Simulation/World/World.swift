@@ -39,6 +39,8 @@ struct Parameters {
     var erases = false
     /// Type of the units' protection information: what is read is checked by it.
     var protection: UInt8 = 0
+    /// Large reads and writes crowd the memories out, and ranges are read while they are written atomically.
+    var crowds = false
     /// Persistent reservations come and go on unit 0.
     var reserves = false
 
@@ -46,6 +48,7 @@ struct Parameters {
         (twoHosts ? "two hosts, " : "one host, ") + (streams ? "streams, " : "")
             + (atomics ? "atomics, " : "") + (thin ? "thin, " : "") + (erases ? "erases, " : "")
             + (protection > 0 ? "protection \(protection), " : "") + (reserves ? "reservations, " : "")
+            + (crowds ? "crowds, " : "")
             + "frames \(frames), lease \(lease / 1_000_000) ms, units \(units) of \(unitSectors) sectors, "
             + "\(initiators) initiators of depth \(queueDepth), network \(networkLatency / 1000) us, "
             + "device \(deviceLatency / 1000) us, hot \(hotSectors), largest \(largestCommand), "
