@@ -178,7 +178,9 @@ final class MemoryWorld {
 
     /// Something that is under way arrives: a message, or a device completion (of a kind that `device` names); false
     /// when nothing is.
-    func step(messages: Bool = true, device: [StorageRequest.Kind] = [.read, .write, .flush, .discard, .query]) -> Bool {
+    func step(
+        messages: Bool = true, device: [StorageRequest.Kind] = [.read, .write, .flush, .discard, .query]
+    ) -> Bool {
         now = now + .microseconds(100)
         var choices: [(Node, Bool)] = []
         for node in nodes where node.isAlive {

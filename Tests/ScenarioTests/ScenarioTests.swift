@@ -44,7 +44,10 @@ struct ScenarioTests {
                 Issue.record("\(name): no seed at the start of: \(line)")
                 continue
             }
-            let result = simulate(SimulationOptions(seed: seed))
+            // As they were when there was no protection information yet.
+            var options = SimulationOptions(seed: seed)
+            options.protection = 0
+            let result = simulate(options)
             #expect(result.passed, "\(line)\n\(result.report)")
         }
     }

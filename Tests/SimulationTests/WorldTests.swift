@@ -78,8 +78,10 @@ import Testing
 
     @Test func resultsOfManySeedsComeInOrder() {
         let seen = Seen()
+        var options = SimulationOptions(seed: 0)
+        options.protection = 0
         let count = simulateMany(
-            firstSeed: 10, count: 8, jobs: 2, options: SimulationOptions(seed: 0),
+            firstSeed: 10, count: 8, jobs: 2, options: options,
             makeProcess: { ReferenceTarget($0, bug: .none) }, receive: { seen.add($0.seed) })
         #expect(count == 8)
         #expect(seen.values == Array(10..<18))
