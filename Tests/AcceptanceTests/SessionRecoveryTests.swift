@@ -111,6 +111,7 @@ extension Acceptance {
             let host = RecoveringHost(wires, names: names, model: empty, seed: faultRate)
             host.faultRate = faultRate
             host.keys = ["TaskReporting=ResponseFence"]
+            host.resetRate = 200
             host.run(1200)
             #expect(host.problems == [], "\(host.counts); \(array.log.suffix(3000))")
             #expect(host.counts.completed == 1200)

@@ -14,7 +14,10 @@ import Testing
         let wires = BenchWires(bench, seed: UInt64(seed))
         let host = RecoveringHost(
             wires, names: Initiator.names, model: RAMDevice.noise, seed: UInt64(seed) &* 7919 &+ 1)
-        if seed % 2 == 1 { host.keys = ["TaskReporting=ResponseFence"] }
+        if seed % 2 == 1 {
+            host.keys = ["TaskReporting=ResponseFence"]
+            host.resetRate = 100
+        }
         host.faultRate = [0, 40, 20, 30, 16, 24, 14, 50][seed]
         host.run(1000)
         #expect(host.problems == [])
@@ -22,6 +25,7 @@ import Testing
         let isSame = host.model == bench.device.disk
         #expect(isSame)
         #expect(bench.device.works.isEmpty)
+        if seed % 2 == 1 { #expect(host.counts.resets > 0 && host.counts.aborted > 0, "\(host.counts)") }
         if seed > 0 {
             #expect(host.counts.drops > 4)
             #expect(host.counts.reassigned > 5)

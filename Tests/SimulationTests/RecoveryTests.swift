@@ -13,6 +13,7 @@ struct RecoveryTests {
         #expect(result.failure == nil, "\(String(describing: result.failure))")
         #expect(result.counts.completed == 600)
         #expect(result.crashes == 3)
+        if seed % 2 == 0 { #expect(result.counts.resets > 0, "\(result.counts)") }
         if seed / 2 % 4 != 3 { #expect(result.counts.drops > 0 && result.counts.snacks > 0, "\(result.counts)") }
     }
 

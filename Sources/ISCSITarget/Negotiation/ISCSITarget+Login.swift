@@ -207,6 +207,10 @@ extension ISCSITarget {
         c.pointee.acknowledgedStatSN = c.pointee.statSN
         c.pointee.againFrom = c.pointee.statSN
         c.pointee.againTo = c.pointee.statSN
+        // A fence that is up holds for a connection that joins, too; there is nothing on it to wait for.
+        c.pointee.isFenced = sessions.pointer(Int(c.pointee.session)).pointee.fence.phase != .none
+        c.pointee.fenceStatSN = c.pointee.statSN
+        c.pointee.isFencePinged = false
         exchanges[index] = TextExchange()
         statistics.logins &+= 1
         expect(c.pointee.lastReceived + limits.pingAfter)

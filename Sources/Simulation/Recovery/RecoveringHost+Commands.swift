@@ -5,6 +5,8 @@ import Primitives
 extension RecoveringHost {
     /// Sends commands as far as the window and the free regions allow.
     func submit(limit: Int) -> Int {
+        // What is sent beside a reset may be ended by it or not.
+        if reset != nil || needsReset { return 0 }
         var count = 0
         while count < limit, tasks.count < 12, !links.isEmpty, SerialNumber(cmdSN) <= SerialNumber(maxCmdSN) {
             let region = Int(random.below(UInt64(model.count / 512 / Self.regionBlocks)))
@@ -82,12 +84,7 @@ extension RecoveringHost {
         if response.status == 2 && task.senseKey == 6 {
             // A unit attention: the same command again, as a new one.
             counts.attentions += 1
-            let again = Task(
-                nextTag, cmdSN, task.block, task.data, isRead: task.isRead, immediate: task.immediate)
-            nextTag += 1
-            cmdSN &+= 1
-            tasks[again.tag] = again
-            if let link = links.first { put(again, on: link) }
+            sendAnew(task)
             return
         }
         if response.status != 0 { problems.append("task \(task.tag): status \(response.status)") }

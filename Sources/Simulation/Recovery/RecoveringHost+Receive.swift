@@ -77,6 +77,10 @@ extension RecoveringHost {
         case .scsiResponse:
             // A status counts as received when all data have (RFC 7143 §11.16.1).
             let response = seen.decoded { SCSIResponsePDU(decoding: $0) }
+            if ended.contains(response.initiatorTaskTag) {
+                late.append((response.initiatorTaskTag, ObjectIdentifier(link)))
+                break
+            }
             guard let task = tasks[response.initiatorTaskTag], task.cid == link.cid else {
                 problems.append("a response for \(response.initiatorTaskTag), which is not outstanding")
                 return
@@ -86,6 +90,10 @@ extension RecoveringHost {
             complete(task, link)
             return
         case .reject: rejected(link, seen)
+        case .taskManagementResponse where isAnswerOfReset(seen):
+            // It means what it says only behind all that was sent before it.
+            if statSN != link.expStatSN { return }
+            wasReset(seen.decoded { TaskManagementResponsePDU(decoding: $0) })
         case .taskManagementResponse: reassigned(link, seen.decoded { TaskManagementResponsePDU(decoding: $0) })
         case .logoutResponse:
             let answer = seen.decoded { LogoutResponsePDU(decoding: $0) }
@@ -168,7 +176,9 @@ extension RecoveringHost {
     private func rejected(_ link: Link, _ seen: Seen) {
         let reason = seen.decoded { RejectPDU(decoding: $0) }.reason
         let refused = Seen(header: Array(seen.data.prefix(48)), data: [])
-        if reason != RejectReason.dataDigestError.rawValue {
+        // What it asks for again may have gone with a reset.
+        let isOld = refused.opcode == .snackRequest && counts.resets > 0
+        if reason != RejectReason.dataDigestError.rawValue && !isOld {
             problems.append("rejected for \(reason): \(String(describing: refused.opcode)) \(refused.header)")
         }
         let tag = refused.decoded { BasicHeaderSegment($0).initiatorTaskTag }

@@ -8,6 +8,11 @@ extension RecoveringHost {
         counts.drops += 1
         wires.drop(link.stream)
         links.removeAll { $0 === link }
+        late.removeAll { $0.link == ObjectIdentifier(link) }
+        if reset?.cid == link.cid {
+            reset = nil
+            needsReset = true
+        }
         lost.append((link.cid, link.expStatSN))
     }
 
@@ -56,7 +61,8 @@ extension RecoveringHost {
             return
         }
         task.cid = link.cid
-        reassign(task, link)
+        // What a reset has aborted is not to be reassigned, and its answer will tell.
+        if reset == nil && !needsReset { reassign(task, link) }
     }
 
     func reassign(_ task: Task, _ link: Link) {
@@ -118,9 +124,12 @@ extension RecoveringHost {
             let moved = receiveAll()
             if let link = links.last, faultRate > 0, random.chance(1, in: faultRate * 2) { drop(link) }
             if !lost.isEmpty { recover() }
+            if wantsReset() { sendReset() }
             still = moved || isMoving ? 0 : still + 1
             if !moved && !isMoving { prod() }
         }
+        for _ in 0..<50 where !late.isEmpty { pass() }
+        for one in late { problems.append("task \(one.tag) was answered after the reset that ended it") }
         if counts.completed < total && problems.isEmpty {
             problems.append("\(counts.completed) of \(total) after \(submitted); left \(tasks.keys.sorted())")
         }

@@ -79,6 +79,7 @@ package final class RecoveringHost {
     /// What happened so far.
     package struct Counts: Sendable {
         package var completed = 0, drops = 0, damaged = 0, reassigned = 0, retried = 0, snacks = 0, attentions = 0
+        package var resets = 0, aborted = 0
     }
 
     let wires: any HostWires
@@ -108,6 +109,17 @@ package final class RecoveringHost {
     package var faultRate: UInt64 = 20
     /// Further keys of the leading login.
     package var keys: [String] = []
+    /// A LOGICAL UNIT RESET is sent once in so many turns; 0: never. It takes TaskReporting=ResponseFence to know what
+    /// became of the commands before it.
+    package var resetRate: UInt64 = 0
+    /// The reset that is under way.
+    var reset: (tag: UInt32, cid: UInt16, cmdSN: UInt32)?
+    /// The answer of one was lost with its connection.
+    var needsReset = false
+    /// Commands that a reset ended, and those of them that were answered after it, with their connections. A target
+    /// that closes a connection does not wait for it, and what it had sent there still comes.
+    var ended: Set<UInt32> = []
+    var late: [(tag: UInt32, link: ObjectIdentifier)] = []
 
     static let loginKeys = [
         "HeaderDigest=CRC32C", "DataDigest=CRC32C", "ErrorRecoveryLevel=2", "MaxConnections=4", "InitialR2T=No",

@@ -101,7 +101,10 @@ package func simulateRecovery(seed: UInt64, commands: Int) -> RecoveryResult {
     let sectors = world.parameters.unitSectors
     let host = RecoveringHost(wires, names: names, model: [UInt8](repeating: 0, count: sectors * 512), seed: seed)
     host.faultRate = [60, 30, 120, 0][Int(seed / 2 % 4)]
-    if seed % 3 == 0 { host.keys = ["TaskReporting=ResponseFence"] }
+    if seed % 2 == 0 {
+        host.keys = ["TaskReporting=ResponseFence"]
+        host.resetRate = 60
+    }
     var crashes = 0
     wires.observe = { [unowned host] in
         // In the midst of each part, when there is something to lose.
