@@ -231,6 +231,7 @@ extension DeviceServer {
     /// Ends waiting commands whose patience is over; those that only wait for their turn go on waiting.
     mutating func expire() {
         deadline = .never
+        expireWords()
         for slot in 0..<tasks.capacity {
             let waits = tasks[slot].phase == .waiting
             guard waits || (tasks[slot].phase == .changingState && tasks[slot].fate == .none) else { continue }

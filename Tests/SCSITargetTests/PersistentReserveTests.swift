@@ -166,7 +166,8 @@ import Testing
     }
 
     /// The answer waits for the partner's word, and for the partner's end.
-    @Test(arguments: [false, true]) func preemptAndAbortIsAnsweredAfterThePartnersCommandsHaveEnded(isLost: Bool) {
+    @Test(arguments: ["", "lost", "silent"])
+    func preemptAndAbortIsAnsweredAfterThePartnersCommandsHaveEnded(partner: String) {
         let pair = TwoControllers(nexuses: 2)
         register(pair, 0, 1)
         register(pair, 1, 2)
@@ -177,8 +178,14 @@ import Testing
         pair.deaf = 1
         let preempt = pair.send(Commands.reserveOut(5, type: 3), nexus: 0, out: Commands.list(1, 2))
         #expect(pair.world(0).outcome(preempt).lastWords == 0 && !world.outcome(write).ended)
-        if isLost {
-            pair.world(0).serve(paired: false)
+        if partner != "" {
+            if partner == "lost" {
+                pair.world(0).serve(paired: false)
+            } else {
+                pair.world(0).advance(.seconds(19))
+                #expect(pair.world(0).outcome(preempt).lastWords == 0)
+                pair.world(0).advance(.seconds(1))
+            }
             #expect(pair.world(0).outcome(preempt).status == .good)
             return
         }

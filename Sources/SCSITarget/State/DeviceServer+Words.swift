@@ -15,7 +15,16 @@ extension DeviceServer {
         block.awaitedWord &+= 1
         block.set(word: block.awaitedWord, of: controller)
         units[unit].awaitedWord = block.awaitedWord
+        units[unit].wordDeadline = now + patience
+        if units[unit].wordDeadline < deadline { deadline = units[unit].wordDeadline }
         units[unit].chores.insert(.awaitsWord)
+    }
+
+    /// Waits on for the words whose patience is not over; `settle` ends the others.
+    mutating func expireWords() {
+        for unit in 0..<noUnit where units[unit].chores.contains(.awaitsWord) {
+            if units[unit].wordDeadline > now { deadline = min(deadline, units[unit].wordDeadline) }
+        }
     }
 
     /// Takes over what a state block says of words.
@@ -29,9 +38,11 @@ extension DeviceServer {
         }
     }
 
-    /// The partner has given the word that is waited for, or there is none.
+    /// The partner has given the word that is waited for, or there is none, or no patience is left: a partner that is
+    /// there and says nothing is the membership's business.
     func isHeard(_ unit: Int) -> Bool {
         if !units[unit].chores.contains(.awaitsWord) || !condition.paired { return true }
+        if now >= units[unit].wordDeadline { return true }
         return Int32(bitPattern: units[unit].word &- units[unit].awaitedWord) >= 0
     }
 

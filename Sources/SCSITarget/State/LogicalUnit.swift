@@ -46,6 +46,8 @@ struct LogicalUnit {
     /// Count of the partner's words, as the state block had it, and the one that is waited for here.
     var word: UInt32 = 0
     var awaitedWord: UInt32 = 0
+    /// When it is waited for no longer.
+    var wordDeadline = Instant.never
     /// A change that gives this controller's word waits for the write pointer.
     var tellsWord = false
     /// Arrivals before the pointer was given back last: what an event aborts that came since.
