@@ -84,7 +84,7 @@ struct UnitState {
         watermarks = (map.policy.highWatermark, map.policy.lowWatermark)
         blockPages = rows.map { $0.blockSize / UInt32(PageSize.bytes) }
         readAhead = rows.map(\.readAhead)
-        room = RoomMap(granules: map.thin ? (map.sectors * 512 >> 20) + 1 : 0)
+        room = RoomMap(granules: map.thin ? ((map.sectors * 512) >> 20) + 1 : 0)
         destageAge = rows.map(\.destageAge).min() ?? .seconds(1)
     }
 

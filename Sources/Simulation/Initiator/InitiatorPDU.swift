@@ -94,7 +94,7 @@ struct InitiatorCommand {
     /// WRITE ATOMIC (16): all of the data or nothing.
     static func writeAtomic(lun: UInt16, block: UInt64, data: [UInt8]) -> InitiatorCommand {
         var cdb = transferBlock(0x9C, block, 0, false)
-        cdb[12] = UInt8(truncatingIfNeeded: data.count / 512 >> 8)
+        cdb[12] = UInt8(truncatingIfNeeded: (data.count / 512) >> 8)
         cdb[13] = UInt8(truncatingIfNeeded: data.count / 512)
         return InitiatorCommand(lun: lun, cdb: cdb, transfer: .write(data))
     }
