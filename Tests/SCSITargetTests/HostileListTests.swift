@@ -92,7 +92,7 @@ import Testing
             guard let cdb = Self.cdb(row, allocation: allocation) else { continue }
             let outcomes = [UInt8(0x00), 0xA5].map { fill -> Outcome in
                 let world = Self.world()
-                for slot in 0..<world.lists.count {
+                for slot in 0..<world.slots {
                     world.frames.pointer(Frames.parameter(slot))
                         .initializeMemory(as: UInt8.self, repeating: fill, count: PageSize.bytes)
                 }
