@@ -116,7 +116,7 @@ extension DeviceServer {
         case .sending, .sendingParameters:
             // The transport may still be reading the pages, unless the connection is gone.
             if fate == .lost { endWithoutCompletion(slot) }
-        case .receiving, .awaitingRoom, .awaitingWord: endWithoutCompletion(slot)
+        case .receiving, .awaitingRoom: endWithoutCompletion(slot)
         case .changingState: if withdrawChange(slot) { endWithoutCompletion(slot) }
         case .releasing: break
         }
@@ -165,7 +165,7 @@ extension DeviceServer {
         case .releasing:
             // The answer crossed the release, which then needs no answer of its own.
             endWithoutCompletion(slot)
-        case .free, .waiting, .committing, .synchronizing, .discarding, .verifying, .querying, .awaitingRoom, .awaitingWord,
+        case .free, .waiting, .committing, .synchronizing, .discarding, .verifying, .querying, .awaitingRoom,
             .sending, .sendingParameters, .receiving, .changingState:
             break
         }
@@ -191,7 +191,7 @@ extension DeviceServer {
                 slot, SenseData(.miscompare, .miscompareDuringVerify, information: UInt64(offset)),
                 total: tasks[slot].total)
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .verifying, .querying, .awaitingRoom, .awaitingWord,
+        case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .verifying, .querying, .awaitingRoom,
             .sending, .sendingParameters, .receiving, .changingState:
             break
         }
@@ -213,7 +213,7 @@ extension DeviceServer {
         case .verifying: mediumVerified(slot, fault)
         case .querying: if let fault { fail(slot, fault) } else { sendLBAStatus(slot) }
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .awaitingRoom, .awaitingWord, .sending, .sendingParameters, .receiving, .changingState: break
+        case .free, .waiting, .awaitingRoom, .sending, .sendingParameters, .receiving, .changingState: break
         }
     }
 }

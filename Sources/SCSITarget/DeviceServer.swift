@@ -91,9 +91,9 @@ package struct DeviceServer: ~Copyable {
         tasks = Table(capacity: configuration.maxCommands, initial: CommandTask())
         units = Table(capacity: unitCount + 1, initial: LogicalUnit())
         // One change a slot; for each unit one a management request, and two moves of home, of counters, of sweeps, of
-        // errors, of words and of thresholds: committing, and next.
+        // errors and of thresholds: committing, and next.
         changes = Table(
-            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 12),
+            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 10),
             initial: StateChange())
         management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)

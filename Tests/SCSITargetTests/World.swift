@@ -74,10 +74,6 @@ final class World {
     var holdBlocks = false
     var holdTransport = false
     var holdState = false
-    /// The partner took the state pointer, and has it until the next command.
-    var isAway = false
-    /// The partner, which is not there, has seen every abort through.
-    var givesWord = true
     var heldBlocks: [BlockRequest] = []
     var heldTransport: [TransportIndication] = []
     var heldState: [BlockRequest] = []
@@ -208,7 +204,6 @@ final class World {
             handle: handle, nexus: NexusIndex(UInt16(nexus)), attribute: attribute,
             lun: field ?? LogicalUnitAddress.field(lun: lun), cdb: block, dataInLength: UInt32(dataIn),
             dataOutLength: UInt32(out.count))
-        bringBack()
         commands[handle] = (command, out)
         outcomes[handle] = Outcome()
         server.handle(.commandReceived(command), at: now)
@@ -295,16 +290,8 @@ final class World {
     }
 
     func recall(_ unit: Int = 0) {
-        isAway = true
         server.handle(.stateRecalled(UnitIndex(UInt16(unit))), at: now)
         run()
-    }
-
-    /// The partner has done with the state pointer.
-    func bringBack() {
-        guard isAway else { return }
-        isAway = false
-        if !holdState { giveHeldState() }
     }
 
     func advance(_ interval: Interval) {
