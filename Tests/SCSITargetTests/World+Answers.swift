@@ -9,6 +9,13 @@ import Testing
 // How the miniature transport and memory answer.
 
 extension World {
+    /// A world with a nexus whose first unit attentions are taken.
+    static func signedIn(profile: UnitProfile? = nil) -> World {
+        let world = World(profile: profile)
+        world.login()
+        return world
+    }
+
     // MARK: Transport
 
     func perform(_ request: TransportRequest) {

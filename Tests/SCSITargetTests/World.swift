@@ -43,7 +43,6 @@ final class World {
 
     static let frameCount = 1024
     var server: DeviceServer
-    let partner: ControllerID
     let memory: UnsafeMutableRawPointer
     let lists: PageLists
     let frames: Frames
@@ -98,7 +97,6 @@ final class World {
         let raw = UnsafeMutableRawPointer.allocate(byteCount: (Self.frameCount + slots) * 4096, alignment: 4096)
         raw.initializeMemory(as: UInt8.self, repeating: 0xEE, count: (Self.frameCount + slots) * 4096)
         memory = raw
-        partner = controller.partner
         frames = Frames(
             base: raw, count: Self.frameCount, parameters: raw + Self.frameCount * 4096, parameterCount: slots)
         let table = UnsafeMutablePointer<FrameIndex>.allocate(capacity: slots * PageSize.operationPages)
@@ -128,13 +126,6 @@ final class World {
         freeFrames = Array(UInt32(units)..<UInt32(Self.frameCount))
         for frame in stateFrames { StateBlock(frames.pointer(FrameIndex(frame))).format(home: .a) }
         if serving { serve() }
-    }
-
-    /// A world with a nexus whose first unit attentions are taken.
-    static func signedIn(profile: UnitProfile? = nil) -> World {
-        let world = World(profile: profile)
-        world.login()
-        return world
     }
 
     deinit {
