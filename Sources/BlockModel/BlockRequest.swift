@@ -94,8 +94,8 @@ package enum BlockRequest {
     case release(BlockToken)
     /// SYNCHRONIZE CACHE: every dirty page of the extent, on both controllers, then a flush. `count` 0: to the end.
     case synchronize(BlockToken, UnitIndex, BlockExtent)
-    /// VERIFY: what both controllers have of the extent goes to the device, as with `synchronize`, and then all of it is
-    /// read back from there. The token's parameter page is spoilt.
+    /// VERIFY: what both controllers have of the extent goes to the device, as with `synchronize`, and then all of it
+    /// is read back from there. The token's parameter page is spoilt.
     case verify(BlockToken, UnitIndex, BlockExtent)
     /// The extent, whole pages, reads as zeros from the answer on; a thin unit gives the room back.
     case discard(BlockToken, UnitIndex, BlockExtent)

@@ -14,7 +14,6 @@ package struct MediumState: OptionSet, Sendable {
 //   1283  whether SET TARGET PORT GROUPS made the states     1284 home that was asked for: 0 none, 1 a, 2 b
 //   1288  background operation: 24 bytes
 //   1312  nexuses of a that prevent the removal of the medium, 1314 of b
-//   1320  count of changes that abort commands of the other controller too; what of it a has seen through, then b
 //   1336  thresholds of provisioning that were reached, and not left since: a bit each
 extension StateBlock {
     package var medium: MediumState {
@@ -34,22 +33,6 @@ extension StateBlock {
 
     /// Whether any nexus prevents the removal of the medium.
     package var isRemovalPrevented: Bool { ControllerID.allCases.contains { preventing($0) > 0 } }
-
-    /// Counts the changes that abort commands on both controllers, and whose author waits for the other's word.
-    package var awaitedWord: UInt32 {
-        get { raw.little32(Self.deviceOffset + 40) }
-        nonmutating set { base.put(little32: newValue, Self.deviceOffset + 40) }
-    }
-
-    /// Of those, what a controller has seen through: no command aborted by it can have an effect there any more.
-    package func word(of controller: ControllerID) -> UInt32 {
-        raw.little32(Self.deviceOffset + 44 + Int(controller.rawValue) * 4)
-    }
-
-    /// Gives that word.
-    package func set(word: UInt32, of controller: ControllerID) {
-        base.put(little32: word, Self.deviceOffset + 44 + Int(controller.rawValue) * 4)
-    }
 
     /// The provisioning thresholds that were reported and are not armed again, a bit for each descriptor of the Logical
     /// Block Provisioning mode page.

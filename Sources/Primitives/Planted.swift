@@ -20,8 +20,6 @@ package enum PlantedBug: String, Sendable, CaseIterable {
     case tearGroups = "tear-groups"
     /// Rule 7: COMPARE AND WRITE does not look again at what others wrote meanwhile.
     case looseCompare = "loose-compare"
-    /// A read goes on with pages from before and after a group.
-    case mixedRead = "mixed-read"
     /// Rule 7: a pointer leaves with its dirty pages not destaged.
     case releaseDirty = "release-dirty"
     /// Rule 7: the home serves a granule although the partner holds it.

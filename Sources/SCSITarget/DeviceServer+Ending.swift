@@ -116,7 +116,7 @@ extension DeviceServer {
         case .sending, .sendingParameters:
             // The transport may still be reading the pages, unless the connection is gone.
             if fate == .lost { endWithoutCompletion(slot) }
-        case .receiving, .awaitingRoom, .awaitingWord: endWithoutCompletion(slot)
+        case .receiving, .awaitingRoom: endWithoutCompletion(slot)
         case .changingState: if withdrawChange(slot) { endWithoutCompletion(slot) }
         case .working:
             // What it began goes on (SBC-4 §4.11.1).
@@ -172,7 +172,7 @@ extension DeviceServer {
             // The answer crossed the release, which then needs no answer of its own.
             endWithoutCompletion(slot)
         case .free, .waiting, .committing, .synchronizing, .discarding, .verifying, .querying, .awaitingRoom,
-            .awaitingWord, .sending, .sendingParameters, .receiving, .changingState, .working:
+            .sending, .sendingParameters, .receiving, .changingState, .working:
             break
         }
     }
@@ -198,7 +198,7 @@ extension DeviceServer {
                 total: tasks[slot].total)
         case .releasing: endWithoutCompletion(slot)
         case .free, .waiting, .reading, .preparing, .synchronizing, .discarding, .verifying, .querying, .awaitingRoom,
-            .awaitingWord, .sending, .sendingParameters, .receiving, .changingState, .working:
+            .sending, .sendingParameters, .receiving, .changingState, .working:
             break
         }
     }
@@ -219,9 +219,7 @@ extension DeviceServer {
         case .verifying: mediumVerified(slot, fault)
         case .querying: if let fault { fail(slot, fault) } else { sendLBAStatus(slot) }
         case .releasing: endWithoutCompletion(slot)
-        case .free, .waiting, .awaitingRoom, .awaitingWord, .sending, .sendingParameters, .receiving, .changingState,
-            .working:
-            break
+        case .free, .waiting, .awaitingRoom, .sending, .sendingParameters, .receiving, .changingState, .working: break
         }
     }
 }

@@ -202,10 +202,7 @@ extension DeviceServer {
     }
 
     private mutating func settleNow(_ unit: Int) {
-        repeat {
-            if units[unit].chores.contains(.faulted) { abortDoomed(unit) }
-        } while units[unit].firstWaiting >= 0 && pump(unit)
-        if !units[unit].chores.isEmpty { seeToWords(unit) }
+        repeat { if units[unit].hasFaulted { abortDoomed(unit) } } while units[unit].firstWaiting >= 0 && pump(unit)
         if unit != noUnit { movePointer(unit) }
         if management.count > 0 { answerManagement() }
     }
@@ -231,7 +228,6 @@ extension DeviceServer {
     /// Ends waiting commands whose patience is over; those that only wait for their turn go on waiting.
     mutating func expire() {
         deadline = .never
-        expireWords()
         for slot in 0..<tasks.capacity {
             let waits = tasks[slot].phase == .waiting
             guard waits || (tasks[slot].phase == .changingState && tasks[slot].fate == .none) else { continue }

@@ -102,9 +102,9 @@ package struct DeviceServer: ~Copyable {
         works = Table(capacity: unitCount + 1, initial: BackgroundWork())
         workers = Table(capacity: configuration.workers, initial: -1)
         // One change a slot; for each unit one a management request, and two moves of home, of counters, of sweeps, of
-        // errors, of words, of thresholds and of records of background work: committing, and next.
+        // errors, of thresholds and of records of background work: committing, and next.
         changes = Table(
-            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 14),
+            capacity: configuration.maxCommands + unitCount * (configuration.maxTaskManagement + 12),
             initial: StateChange())
         management = Table(capacity: configuration.maxTaskManagement, initial: TaskManagement())
         nexusTargets = Table(capacity: configuration.maxNexuses, initial: -1)

@@ -88,19 +88,17 @@ import Testing
         // The partner takes the pointer, asks, and gives it back.
         world.state().poll += 1
         world.recall()
-        world.bringBack()
         #expect(world.state().activity(of: .b).reads == 1 && world.state().poll == 1)
-        // Nothing is left to be published.
-        #expect(world.requests.filter { $0 == "commitState" }.count == 1)
+        // Nothing is left to be published, so nobody asks for the pointer again.
+        #expect(world.requests.last == "commitState")
         world.expectIdle()
     }
 
     @Test func aControllerGoesOnFromWhatItPublishedInAnEarlierLife() {
-        let world = World(controller: .b, serving: false)
+        let world = World(controller: .b)
         var earlier = StateBlock.Activity()
         earlier.reads = 41
         world.state().publish(earlier, of: .b)
-        world.serve()
         world.login()
         _ = world.command(MediumAccessTests.cdb10(0x28, 0, 8), dataIn: 4096)
         #expect(Self.number(Self.sense(world, 0x19), 8, 8) == 42)

@@ -154,47 +154,12 @@ import Testing
         world.holdTransport = false
         let preempt = pair.command(Commands.reserveOut(5, type: 5), nexus: 0, out: Commands.list(1, 2))
         #expect(preempt.status == .good)
-        // Before its host has sent anything.
-        #expect(world.outcome(write).ended)
         world.giveHeldTransport()
         pair.settle()
         #expect(world.outcome(write).status == .taskAborted && world.disks[0] == before)
         #expect(pair.command(Self.write, nexus: victim, out: Self.block).status == .reservationConflict)
         #expect(pair.command(Self.testUnitReady, nexus: victim).code == 0x2A05)
         #expect(pair.command(Self.testUnitReady, nexus: victim).status == .good)
-        pair.expectIdle()
-    }
-
-    /// The answer waits for the partner's word, and for the partner's end.
-    @Test(arguments: ["", "lost", "silent"])
-    func preemptAndAbortIsAnsweredAfterThePartnersCommandsHaveEnded(partner: String) {
-        let pair = TwoControllers(nexuses: 2)
-        register(pair, 0, 1)
-        register(pair, 1, 2)
-        let world = pair.world(1)
-        world.holdTransport = true
-        let write = pair.send(Self.write, nexus: 1, out: Self.block)
-        // The partner hears of nothing for a while.
-        pair.deaf = 1
-        let preempt = pair.send(Commands.reserveOut(5, type: 3), nexus: 0, out: Commands.list(1, 2))
-        #expect(pair.world(0).outcome(preempt).lastWords == 0 && !world.outcome(write).ended)
-        if partner != "" {
-            if partner == "lost" {
-                pair.world(0).serve(paired: false)
-            } else {
-                pair.world(0).advance(.seconds(19))
-                #expect(pair.world(0).outcome(preempt).lastWords == 0)
-                pair.world(0).advance(.seconds(1))
-            }
-            #expect(pair.world(0).outcome(preempt).status == .good)
-            return
-        }
-        pair.deaf = nil
-        pair.settle()
-        #expect(pair.world(0).outcome(preempt).status == .good && world.outcome(write).status == .taskAborted)
-        world.holdTransport = false
-        world.giveHeldTransport()
-        pair.settle()
         pair.expectIdle()
     }
 

@@ -72,17 +72,10 @@ import Testing
         world.login()
         for _ in 0..<3 { #expect(world.command(Self.testUnitReady).status == .good) }
         #expect(world.requests == ["wantState"])
-        // In a pair it is wanted back at once: the partner may have something to say.
         world.recall()
-        #expect(world.requests == ["wantState", "returnState", "wantState"])
+        #expect(world.requests == ["wantState", "returnState"])
         #expect(world.command(Self.testUnitReady).status == .good)
         #expect(world.requests == ["wantState", "returnState", "wantState"])
-        let alone = World(controllers: 1)
-        alone.login()
-        alone.recall()
-        #expect(alone.requests == ["wantState", "returnState"])
-        #expect(alone.command(Self.testUnitReady).status == .good)
-        #expect(alone.requests == ["wantState", "returnState", "wantState"])
     }
 
     @Test func aRecallWaitsForCommandsThatExecute() {
@@ -110,10 +103,9 @@ import Testing
         let write = world.send(MediumAccessTests.cdb10(0x2A, 0, 8), out: [UInt8](repeating: 3, count: 4096))
         let read = world.send(MediumAccessTests.cdb10(0x28, 64, 600), dataIn: 600 * 512)
         world.recall()
-        #expect(world.requests == ["wantState", "returnState", "wantState"])
+        #expect(world.requests == ["wantState", "returnState"])
         // Meanwhile the partner disables the write cache.
         world.state().currentMode[1] = 4
-        world.bringBack()
         world.holdTransport = false
         world.giveHeldTransport()
         #expect(world.requests == ["wantState", "returnState", "wantState"])
@@ -123,9 +115,8 @@ import Testing
     }
 
     @Test func inquiryNeedsNoStatePointer() {
-        let world = World(serving: false)
+        let world = World()
         world.holdState = true
-        world.serve()
         world.login(consume: false)
         #expect(world.command(Self.inquiry, dataIn: 96).status == .good)
         #expect(world.command([0xA0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0], dataIn: 256).status == .good)

@@ -124,9 +124,6 @@ import Testing
         world.giveHeldState()
         #expect(world.management.isEmpty)
         world.giveHeldState()
-        // The partner's word comes with the state block.
-        #expect(world.management.isEmpty)
-        world.giveHeldState()
         #expect(world.management == [1: .functionComplete])
         #expect(world.state().event(2) == StateBlock.Event(
             code: 0x29, qualifier: 3, scope: 1, controller: 0xFF, nexus: 0xFFFF))

@@ -11,17 +11,12 @@ import Testing
 final class TwoControllers {
     let worlds: [World]
     private var writers: [Int: Int] = [:]
-    /// The controller that gets no state pointer for now.
-    var deaf: Int?
     /// Whether each state commit was asked to be durable.
     var durables: [Bool] = []
 
     init(units: Int = 1, nexuses: Int = 4, profile: UnitProfile? = nil) {
         worlds = ControllerID.allCases.map { World(controller: $0, units: units, profile: profile) }
-        for world in worlds {
-            world.holdState = true
-            world.givesWord = false
-        }
+        for world in worlds { world.holdState = true }
         for nexus in 0..<nexuses { login(nexus) }
     }
 
@@ -80,7 +75,6 @@ final class TwoControllers {
     }
 
     private func give(_ request: BlockRequest, to index: Int) -> Bool {
-        if index == deaf { return false }
         let world = worlds[index]
         let other = worlds[1 - index]
         switch request {
@@ -89,7 +83,6 @@ final class TwoControllers {
         case .wantStateWrite(let unit):
             if writers[Int(unit.raw)] != nil { return false }
             if other.granted.contains(Int(unit.raw)) { other.recall(Int(unit.raw)) }
-            other.isAway = false
             if other.granted.contains(Int(unit.raw)) { return false }
             writers[Int(unit.raw)] = index
         case .commitState(let unit, let durable):

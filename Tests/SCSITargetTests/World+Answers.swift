@@ -9,6 +9,13 @@ import Testing
 // How the miniature transport and memory answer.
 
 extension World {
+    /// A world with a nexus whose first unit attentions are taken.
+    static func signedIn(profile: UnitProfile? = nil) -> World {
+        let world = World(profile: profile)
+        world.login()
+        return world
+    }
+
     // MARK: Transport
 
     func perform(_ request: TransportRequest) {
@@ -130,7 +137,7 @@ extension World {
             if !holdRoom { server.handle(.room(unit, room), at: now) }
         case .wantState, .wantStateWrite, .commitState:
             requests.append("\(request)".split(separator: "(")[0].description)
-            if holdState || isAway { heldState.append(request) } else { answerState(request) }
+            if holdState { heldState.append(request) } else { answerState(request) }
         case .returnState(let unit):
             requests.append("returnState")
             #expect(granted.remove(Int(unit.raw)) != nil, "a state pointer was returned that was not granted")
@@ -290,10 +297,7 @@ extension World {
         case .wantStateWrite(let unit):
             granted.remove(Int(unit.raw))
             server.handle(.stateWritable(unit, FrameIndex(stateFrames[Int(unit.raw)])), at: now)
-        case .commitState(let unit, _):
-            let block = state(Int(unit.raw))
-            if givesWord { block.set(word: block.awaitedWord, of: partner) }
-            server.handle(.stateCommitted(unit, fault), at: now)
+        case .commitState(let unit, _): server.handle(.stateCommitted(unit, fault), at: now)
         case .read, .prepareWrite, .commitWrite, .release, .synchronize, .discard, .provisioning, .verify, .returnState,
             .room:
             break

@@ -43,7 +43,6 @@ final class World {
 
     static let frameCount = 1024
     var server: DeviceServer
-    let partner: ControllerID
     let memory: UnsafeMutableRawPointer
     let lists: PageLists
     let slots: Int
@@ -78,10 +77,6 @@ final class World {
     var holdBlocks = false
     var holdTransport = false
     var holdState = false
-    /// The partner took the state pointer, and has it until the next command.
-    var isAway = false
-    /// The partner, which is not there, has seen every abort through.
-    var givesWord = true
     var heldBlocks: [BlockRequest] = []
     var heldTransport: [TransportIndication] = []
     var heldState: [BlockRequest] = []
@@ -109,7 +104,6 @@ final class World {
         trailers = .allocate(byteCount: Self.frameCount * Frames.trailerStride, alignment: 8)
         trailers.initializeMemory(as: UInt8.self, repeating: 0xEE, count: Self.frameCount * Frames.trailerStride)
         let isProtected = profile.map { $0.protectionType != 0 } ?? false
-        partner = controller.partner
         frames = Frames(
             base: raw, count: Self.frameCount, parameters: raw + Self.frameCount * 4096, parameterCount: slots,
             trailers: isProtected ? trailers : nil)
@@ -142,13 +136,6 @@ final class World {
         freeFrames = Array(UInt32(units)..<UInt32(Self.frameCount))
         for frame in stateFrames { StateBlock(frames.pointer(FrameIndex(frame))).format(home: .a) }
         if serving { serve() }
-    }
-
-    /// A world with a nexus whose first unit attentions are taken.
-    static func signedIn(profile: UnitProfile? = nil) -> World {
-        let world = World(profile: profile)
-        world.login()
-        return world
     }
 
     deinit {
@@ -219,7 +206,6 @@ final class World {
             handle: handle, nexus: NexusIndex(UInt16(nexus)), attribute: attribute,
             lun: field ?? LogicalUnitAddress.field(lun: lun), cdb: block, dataInLength: UInt32(dataIn),
             dataOutLength: UInt32(out.count))
-        bringBack()
         commands[handle] = (command, out)
         outcomes[handle] = Outcome()
         server.handle(.commandReceived(command), at: now)
@@ -306,16 +292,8 @@ final class World {
     }
 
     func recall(_ unit: Int = 0) {
-        isAway = true
         server.handle(.stateRecalled(UnitIndex(UInt16(unit))), at: now)
         run()
-    }
-
-    /// The partner has done with the state pointer.
-    func bringBack() {
-        guard isAway else { return }
-        isAway = false
-        if !holdState { giveHeldState() }
     }
 
     func advance(_ interval: Interval) {

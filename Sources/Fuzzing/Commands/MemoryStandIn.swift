@@ -152,7 +152,6 @@ final class MemoryStandIn {
     private func answer(_ request: BlockRequest, _ server: inout DeviceServer, at now: Instant) {
         switch request {
         case .wantState(let unit):
-            giveWord(Int(unit.raw))
             pointers.insert(Int(unit.raw))
             server.handle(.stateGranted(unit, FrameIndex(UInt32(unit.raw))), at: now)
         case .wantStateWrite(let unit):
@@ -172,11 +171,6 @@ final class MemoryStandIn {
             server.handle(.room(unit, fault == nil ? RoomUsage(used: used, available: 8 << 20) : nil), at: now)
         case .release, .returnState: break
         }
-    }
-
-    /// The partner has seen every abort through.
-    private func giveWord(_ unit: Int) {
-        for each in ControllerID.allCases { state(unit).set(word: state(unit).awaitedWord, of: each) }
     }
 
     /// One run, mapped or not as its first sector has it.

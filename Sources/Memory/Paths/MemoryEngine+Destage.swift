@@ -211,7 +211,8 @@ extension MemoryEngine {
             if let fault {
                 operations[id].fault = fault
                 let sector = (job.offset &- units[Int(job.unit.raw)].dataOffset) / 512
-                if operations[id].kind == .write { operations[id].faultSector = min(operations[id].faultSector, sector) }
+                let first = min(operations[id].faultSector, sector)
+                if operations[id].kind == .write { operations[id].faultSector = first }
             }
             operations[id].outstanding -= 1
             if operations[id].outstanding == 0 { deviceWritten(id) }

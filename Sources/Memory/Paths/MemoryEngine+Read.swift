@@ -66,7 +66,7 @@ extension MemoryEngine {
         }
         guard takePointers(id, .shared) else { return }
         let published = (units + Int(op.pointee.unit.raw)).pointee.groupsPublished
-        if op.pointee.progress > 0, op.pointee.groupsSeen != published, !Planted.isOn(.mixedRead) { unpinRead(id) }
+        if op.pointee.progress > 0 && op.pointee.groupsSeen != published { unpinRead(id) }
         op.pointee.groupsSeen = published
         while op.pointee.progress < op.pointee.pageCount {
             guard readPage(id, op.pointee.progress) else { return }

@@ -1,8 +1,8 @@
 import BlockModel
 import Primitives
 
-// Verification of the medium (SBC-3 §5.31): the extent is read from the device, whatever the frames hold. Nobody looks at
-// the data, so that every page of it goes to the same memory, and no frame is needed.
+// Verification of the medium (SBC-3 §5.31): the extent is read from the device, whatever the frames hold. Nobody looks
+// at the data, so that every page of it goes to the same memory, and no frame is needed.
 extension MemoryEngine {
     /// The extent is on the device: reads it there.
     mutating func readBack(_ id: Int) {

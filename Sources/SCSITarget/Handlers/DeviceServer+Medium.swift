@@ -50,10 +50,10 @@ extension DeviceServer {
         return true
     }
 
-    /// There are no idle and standby conditions, as the Power Condition mode page says, and no timers for them: what asks
-    /// for one is refused. ACTIVE is the condition that a started unit is in always, and LU_CONTROL gives control to
-    /// timers that are not there (SBC-3 §5.25, SPC-4 §5.12). IMMED asks for an earlier answer; none is given. A medium
-    /// that stops or leaves has everything that was written, unless NO_FLUSH allows otherwise.
+    /// There are no idle and standby conditions, as the Power Condition mode page says, and no timers for them: what
+    /// asks for one is refused. ACTIVE is the condition that a started unit is in always, and LU_CONTROL gives control
+    /// to timers that are not there (SBC-3 §5.25, SPC-4 §5.12). IMMED asks for an earlier answer; none is given. A
+    /// medium that stops or leaves has everything that was written, unless NO_FLUSH allows otherwise.
     mutating func startStop(_ slot: Int) {
         let cdb = tasks[slot].cdb
         let unit = Int(tasks[slot].unit)

@@ -138,10 +138,6 @@ extension DeviceServer {
             }
             return
         }
-        if aborting {
-            awaitWord(block, unit)
-            tasks[slot].awaitsWord = true
-        }
         block.append(
             StateBlock.Event(
                 code: code.code, qualifier: code.qualifier, scope: aborting ? 4 : 3,

@@ -3,8 +3,9 @@ import Primitives
 import SAM
 import SCSIFormats
 
-// VERIFY (SBC-3 §5.31). BYTCHK 00b reads the range from the medium, whatever the memories have of it; 01b compares it with as much Data-Out, a parameter page at a time;
-// 11b compares each block with one block of Data-Out, which stays in the parameter page.
+// VERIFY (SBC-3 §5.31). BYTCHK 00b reads the range from the medium, whatever the memories have of it; 01b compares it
+// with as much Data-Out, a parameter page at a time; 11b compares each block with one block of Data-Out, which stays in
+// the parameter page.
 
 extension DeviceServer {
     /// The byte of the CDB with DPO, FUA and BYTCHK.

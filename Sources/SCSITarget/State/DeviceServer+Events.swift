@@ -10,7 +10,6 @@ extension DeviceServer {
         guard block.isValid else { return }
         units[unit].adopt(block)
         noteThresholds(block, unit)
-        defer { noteWord(block, unit) }
         learnCounters(block, unit, isFirst: units[unit].seen == nil)
         defer { learnReservation(unit, block) }
         let number = block.eventNumber
@@ -80,14 +79,11 @@ extension DeviceServer {
         abort(slot, .aborted)
     }
 
-    /// The same for somebody on the partner, and `nexus` nil for all of them: what was here when the pointer was given
-    /// back for it, or has started. What came since has come later as far as anybody can tell, and meets the unit
-    /// attention.
+    /// The same for somebody on the partner, and `nexus` nil for all of them. What has not started yet has come since
+    /// as far as anybody can tell, and meets the unit attention.
     private mutating func clearStarted(_ unit: Int, nexus: Int?, tells: Bool) {
         for slot in 0..<tasks.capacity
-        where tasks[slot].phase != .free && Int(tasks[slot].unit) == unit
-            && (tasks[slot].started || tasks[slot].sequence <= units[unit].returned)
-        {
+        where tasks[slot].phase != .free && Int(tasks[slot].unit) == unit && tasks[slot].started {
             if nexus == nil || nexus == Int(tasks[slot].nexus) { clear(slot, tells: tells) }
         }
     }

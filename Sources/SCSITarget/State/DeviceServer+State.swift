@@ -67,7 +67,6 @@ extension DeviceServer {
         let changing = units[unit].firstChange >= 0
         if units[unit].pointer == .recalled, idle {
             units[unit].pointer = .none
-            units[unit].returned = sequence
             blocks.append(.returnState(units[unit].index))
         }
         switch units[unit].pointer {
@@ -77,17 +76,13 @@ extension DeviceServer {
         case .none:
             // The partner may have taken it to ask for what this controller did.
             let mayBeAsked = units[unit].wasRecalled && units[unit].published != units[unit].activity
-            // In a pair it is always wanted: what the partner aborts ends here at once, and what it announces is learnt.
-            guard someoneWaitsForState(unit) || (mayBeAsked && units[unit].live == 0) || listens else { return }
+            guard someoneWaitsForState(unit) || (mayBeAsked && units[unit].live == 0) else { return }
             units[unit].wasRecalled = false
             units[unit].pointer = .wanted
             blocks.append(.wantState(units[unit].index))
         case .wanted, .granted, .recalled, .writeWanted, .committing: break
         }
     }
-
-    /// The partner may have something to say.
-    private var listens: Bool { controllers > 1 && condition.paired && isServing }
 
     private func someoneWaitsForState(_ unit: Int) -> Bool {
         if works[unit].wantsState { return true }
@@ -132,7 +127,6 @@ extension DeviceServer {
         units[unit].seen = block.eventNumber
         units[unit].adopt(block)
         noteThresholds(block, unit)
-        noteWord(block, unit)
         noteReservation(unit, block)
         units[unit].pointer = .committing
         counters.stateCommits &+= 1
@@ -222,11 +216,7 @@ extension DeviceServer {
             units[unit].tellsFault = false
             announce(.commandsClearedByAnotherInitiator, scope: 1, block, unit)
         case .thresholds: applyThresholds(block, unit)
-        case .word:
-            units[unit].tellsWord = false
-            block.set(word: block.awaitedWord, of: controller)
         case .taskManagement:
-            awaitWord(block, unit)
             guard management[Int(change.subject)].function != .clearTaskSet else {
                 announce(.commandsClearedByAnotherInitiator, scope: 1, block, unit)
                 return
@@ -268,7 +258,7 @@ extension DeviceServer {
     /// The commit of a change was answered.
     private mutating func finish(_ change: StateChange, _ fault: BlockFault?, _ unit: Int) {
         switch change.kind {
-        case .home, .counters, .sweep, .queueError, .word, .thresholds: break
+        case .home, .counters, .sweep, .queueError, .thresholds: break
         case .work: workRecorded(unit, fault)
         case .command:
             let slot = Int(change.subject)
@@ -289,8 +279,6 @@ extension DeviceServer {
     /// A command's change is committed: the command ends as the change found.
     private mutating func changed(_ slot: Int) {
         switch tasks[slot].verdict {
-        case .done where tasks[slot].awaitsWord && !isHeard(Int(tasks[slot].unit)):
-            tasks[slot].phase = .awaitingWord
         case .done: complete(slot, .good, total: tasks[slot].total)
         case .begun: begun(slot)
         case .moving(let home):

@@ -18,17 +18,6 @@ enum StatePointer: UInt8 {
     case committing
 }
 
-/// What a unit must see to, beside its commands and changes.
-struct UnitChores: OptionSet {
-    var rawValue: UInt8
-    /// A CHECK CONDITION takes other commands along (QERR).
-    static var faulted: Self { Self(rawValue: 1) }
-    /// The partner waits for the word that what it aborted has ended here.
-    static var owesWord: Self { Self(rawValue: 2) }
-    /// Somebody here waits for the partner's.
-    static var awaitsWord: Self { Self(rawValue: 4) }
-}
-
 /// A logical unit's part of the engine. The ordinal after the last unit is the one of no unit: commands to LUNs that
 /// are not there wait in its list, and never need a state pointer.
 struct LogicalUnit {
@@ -41,17 +30,8 @@ struct LogicalUnit {
     var profile = UnitProfile()
 
     var pointer = StatePointer.none
-    /// What is to be seen to before anything else goes on.
-    var chores: UnitChores = []
-    /// Count of the partner's words, as the state block had it, and the one that is waited for here.
-    var word: UInt32 = 0
-    var awaitedWord: UInt32 = 0
-    /// When it is waited for no longer.
-    var wordDeadline = Instant.never
-    /// A change that gives this controller's word waits for the write pointer.
-    var tellsWord = false
-    /// Arrivals before the pointer was given back last: what an event aborts that came since.
-    var returned: UInt64 = 0
+    /// A CHECK CONDITION takes other commands along (QERR): they are aborted before anything else goes on.
+    var hasFaulted = false
     /// A change that tells the partner of it waits for the write pointer.
     var tellsFault = false
     /// What the device said last of its room, who asks again, and for whom.
@@ -123,7 +103,7 @@ struct LogicalUnit {
     var homeChange: Int32 = -1
 
     /// Nobody waits, nothing changes, and the pointer is where it is wanted: there is nothing to settle.
-    var isSettled: Bool { firstWaiting < 0 && firstChange < 0 && pointer == .granted && chores.isEmpty }
+    var isSettled: Bool { firstWaiting < 0 && firstChange < 0 && pointer == .granted && !hasFaulted }
 
     var blockBytes: UInt32 { 512 << UInt32(blockShift) }
     var blocks: UInt64 { sectors >> blockShift }
@@ -155,8 +135,6 @@ struct StateChange {
         case work
         /// The partner's commands go with a CHECK CONDITION here (QERR).
         case queueError
-        /// What the partner aborted has ended here.
-        case word
         /// Thresholds of provisioning were reached, or are armed again.
         case thresholds
     }

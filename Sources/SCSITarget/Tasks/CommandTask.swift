@@ -25,8 +25,6 @@ enum TaskPhase: UInt8 {
     case querying
     /// `room` is not answered yet.
     case awaitingRoom
-    /// Its change is committed, and the partner has not said yet that what it aborts has ended there.
-    case awaitingWord
     /// `sendDataIn` of pages is not confirmed yet.
     case sending
     /// `sendDataIn` of a part of parameter data is not confirmed yet.
@@ -152,8 +150,6 @@ struct CommandTask {
     var doom = TaskDoom.none
     /// A verification failed: it goes on page by page, to find out where.
     var isNarrowing = false
-    /// Its change aborts commands of the partner.
-    var awaitsWord = false
     /// What its change of the state block came to.
     var verdict = ChangeVerdict.done
 

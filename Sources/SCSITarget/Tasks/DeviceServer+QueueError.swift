@@ -18,7 +18,7 @@ extension DeviceServer {
             let isSame = tasks[other].nexus == tasks[slot].nexus
             if isSame || isForAll { tasks[other].doom = isSame ? .ofItsNexus : .ofAnother }
         }
-        units[unit].chores.insert(.faulted)
+        units[unit].hasFaulted = true
         guard isForAll, controllers > 1, condition.paired, !units[unit].tellsFault else { return }
         units[unit].tellsFault = true
         add(StateChange(kind: .queueError), to: unit)
@@ -26,7 +26,7 @@ extension DeviceServer {
 
     /// Aborts what was marked. Its own nexus is told nothing, as by a task management function of its own.
     mutating func abortDoomed(_ unit: Int) {
-        units[unit].chores.remove(.faulted)
+        units[unit].hasFaulted = false
         for slot in 0..<tasks.capacity
         where tasks[slot].phase != .free && Int(tasks[slot].unit) == unit && tasks[slot].doom != .none {
             let isOwn = tasks[slot].doom == .ofItsNexus

@@ -96,21 +96,10 @@ extension DeviceServer {
     /// Answers every request whose commands have ended and whose commits have come.
     mutating func answerManagement() {
         for place in 0..<management.capacity where management[place].active && management[place].commits == 0 {
-            if hasAffectedTask(place) || !isHeard(of: place) { continue }
+            if hasAffectedTask(place) { continue }
             management[place].active = false
             answer(management[place].request, management[place].failed ? .functionRejected : .functionComplete)
             management.giveBack(place)
-        }
-    }
-
-    /// Whether the partner has said that what the request aborts has ended there.
-    private func isHeard(of place: Int) -> Bool {
-        switch management[place].function {
-        case .clearTaskSet, .logicalUnitReset:
-            let unit = Int(management[place].unit)
-            return unit == noUnit || isHeard(unit)
-        case .targetWarmReset, .targetColdReset: return (0..<noUnit).allSatisfy { isHeard($0) }
-        default: return true
         }
     }
 

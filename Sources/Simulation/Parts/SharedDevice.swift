@@ -29,8 +29,13 @@ final class SharedDevice {
     private(set) var requests: [DeviceRequest?] = []
     private var free: [Int] = []
 
-    init(count: Int) {
+    /// Bytes that a discard takes away together or not at all: a file system frees its blocks in one transaction, and
+    /// does not stop in a page with its trailer because the process that asked dies.
+    private let discardUnit: Int
+
+    init(count: Int, discardUnit: Int = 512) {
         self.count = count
+        self.discardUnit = discardUnit
         bytes = .allocate(byteCount: count, alignment: 4096)
         bytes.initializeMemory(as: UInt8.self, repeating: 0, count: count)
     }
@@ -102,8 +107,9 @@ final class SharedDevice {
             }
         case .discard:
             // Of one whose process died, a part may have been done.
-            for sector in 0..<request.count / 512 where request.landing >> UInt64(sector % 64) & 1 == 1 {
-                (bytes + request.offset + sector * 512).initializeMemory(as: UInt8.self, repeating: 0, count: 512)
+            for unit in 0..<request.count / discardUnit where request.landing >> UInt64(unit % 64) & 1 == 1 {
+                (bytes + request.offset + unit * discardUnit).initializeMemory(
+                    as: UInt8.self, repeating: 0, count: discardUnit)
             }
         case .flush, .allocate, .query, .usage: break
         }

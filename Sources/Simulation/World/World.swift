@@ -135,7 +135,10 @@ package final class World {
         trace = Trace(capacity: options.transcriptLines, verbose: options.verbose)
         let layout = description.memoryLayout(description.controllers[0])
         hosts = [SimulatedHost(index: 0, layout: layout), SimulatedHost(index: 1, layout: layout)]
-        devices = description.devices.map { SharedDevice(count: Int(DeviceLayout.labelArea + $0.dataBytes)) }
+        let discardUnit = parameters.protection > 0 ? Int(UnitMap.protectedPageBytes) : 512
+        devices = description.devices.map {
+            SharedDevice(count: Int(DeviceLayout.labelArea + $0.dataBytes), discardUnit: discardUnit)
+        }
         links = Array(repeating: Link(), count: 1 + 2 * parameters.initiators)
         committedEvents = Array(repeating: (0, nil), count: parameters.units)
         oracle = BlockOracle(sectors: Array(repeating: parameters.unitSectors, count: parameters.units))
