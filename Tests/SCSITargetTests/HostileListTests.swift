@@ -33,6 +33,8 @@ import Testing
                 var block = CDB()
                 for (place, byte) in cdb.enumerated() { block[place] = byte }
                 let row = table.look(up: block)
+                // What they begin goes on behind their answer, and changes all others.
+                if opcode == 0x04 || opcode == 0x48 && row != CommandTable.unknownServiceAction { continue }
                 let out = [UInt8](repeating: UInt8(truncatingIfNeeded: seed), count: Int(random.below(600)))
                 let handle = world.send(cdb, dataIn: Int(random.below(5000)), out: out)
                 let outcome = world.outcome(handle)
@@ -42,8 +44,7 @@ import Testing
                 if row == CommandTable.unknownOpcode {
                     #expect(outcome.key == 5 && outcome.code == 0x2000, "\(cdb)")
                 } else if row == CommandTable.unknownServiceAction {
-                    let code: UInt16 = opcode == CommandRow.variableLength ? 0x2000 : 0x2400
-                    #expect(outcome.key == 5 && outcome.code == code, "\(cdb)")
+                    #expect(outcome.key == 5 && outcome.code == 0x2400, "\(cdb)")
                 }
             }
         }

@@ -95,10 +95,11 @@ import Testing
     }
 
     @Test func aControllerGoesOnFromWhatItPublishedInAnEarlierLife() {
-        let world = World(controller: .b)
+        let world = World(controller: .b, serving: false)
         var earlier = StateBlock.Activity()
         earlier.reads = 41
         world.state().publish(earlier, of: .b)
+        world.serve()
         world.login()
         _ = world.command(MediumAccessTests.cdb10(0x28, 0, 8), dataIn: 4096)
         #expect(Self.number(Self.sense(world, 0x19), 8, 8) == 42)

@@ -115,8 +115,9 @@ import Testing
     }
 
     @Test func inquiryNeedsNoStatePointer() {
-        let world = World()
+        let world = World(serving: false)
         world.holdState = true
+        world.serve()
         world.login(consume: false)
         #expect(world.command(Self.inquiry, dataIn: 96).status == .good)
         #expect(world.command([0xA0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0], dataIn: 256).status == .good)

@@ -132,8 +132,8 @@ extension DeviceServer {
             count: Int(tasks[slot].span))
     }
 
-    /// VERIFY with BYTCHK 01b and VRPROTECT other than zero: where the first block of the chunk begins in which the piece
-    /// of Data-Out in the parameter page differs from the medium, in what the code compares (SBC-3 table 109).
+    /// VERIFY with BYTCHK 01b and VRPROTECT other than zero: where the first block of the chunk begins in which the
+    /// piece of Data-Out in the parameter page differs from the medium, in what the code compares (SBC-3 table 109).
     func differenceInterleaved(_ slot: Int, _ run: PageRun) -> Int? {
         let page = UnsafeRawPointer(frames.pointer(Frames.parameter(slot)))
         let checks = ProtectionChecks(code: tasks[slot].protect == 3 ? 1 : tasks[slot].protect)
