@@ -99,6 +99,17 @@ import Testing
         world.expectIdle()
     }
 
+    /// The partner's reset is learnt with the state pointer, after the nexus has come.
+    @Test func aResetBeforeANexusCameIsNotToldBesidePowerOn() {
+        let world = World()
+        world.login(0)
+        world.login(1, consume: false)
+        partner(world, [StateBlock.Event(code: 0x29, qualifier: 3, scope: 1, controller: 0xFF, nexus: 0xFFFF)])
+        #expect(world.command(Self.testUnitReady, nexus: 1).code == 0x2900)
+        #expect(world.command(Self.testUnitReady, nexus: 1).status == .good)
+        #expect(world.command(Self.testUnitReady).code == 0x2903)
+    }
+
     @Test func attentionsOfALostNexusAreForgotten() {
         let world = World()
         world.login(0)

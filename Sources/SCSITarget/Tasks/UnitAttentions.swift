@@ -26,18 +26,20 @@ struct UnitAttentions: ~Copyable {
     /// Whether anything is pending.
     func isPending(_ nexus: Int, _ unit: Int) -> Bool { words[place(nexus, unit)] != 0 }
 
-    /// Establishes a condition; nothing changes when it is pending already.
+    /// Establishes a condition; nothing changes when it is pending already, or when it is a reset and POWER ON, RESET,
+    /// OR BUS DEVICE RESET OCCURRED is: a nexus that has just come may learn late of a reset before its time.
     mutating func establish(_ code: AdditionalSenseCode, nexus: Int, unit: Int) {
         let at = place(nexus, unit)
+        let powerOn = AdditionalSenseCode.powerOnResetOrBusDeviceReset
         for index in 0..<Self.depth {
             let present = UInt16(truncatingIfNeeded: words[at] >> UInt64(index * 16))
-            if present == code.raw { return }
+            if present == code.raw || present == powerOn.raw && code.code == powerOn.code { return }
             if present == 0 {
                 words[at] |= UInt64(code.raw) << UInt64(index * 16)
                 return
             }
         }
-        words[at] = UInt64(AdditionalSenseCode.powerOnResetOrBusDeviceReset.raw)
+        words[at] = UInt64(powerOn.raw)
     }
 
     /// Takes the oldest condition, or only tells it (`keeping`: UA_INTLCK_CTRL).
