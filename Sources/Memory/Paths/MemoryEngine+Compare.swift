@@ -47,6 +47,22 @@ extension MemoryEngine {
         olderFrames[id * PageSize.operationPages + index] = frame
     }
 
+    /// Whether the content that `hasContent` found is still there for every page: a takeover voids what was cached, and
+    /// puts in its place what the partner had. The locks are taken anew where it is not.
+    mutating func keptContent(_ id: Int) -> Bool {
+        let op = operations + id
+        for index in 0..<op.pointee.pageCount where needsContent(op, index) {
+            let needed = op.pointee.isProtected ? PageSize.fullMask : op.pointee.mask(of: index)
+            let current = pages[lockedPage(id, index, pageKey(id, index))].current
+            if current != .none, pool[current].pointee.validMask & needed == needed { continue }
+            unlockPages(id, count: op.pointee.progress)
+            op.pointee.phase = .space
+            runnable.append(UInt32(id))
+            return false
+        }
+        return true
+    }
+
     /// It is not needed any more.
     mutating func letOlderGo(_ id: Int, _ index: Int) {
         let at = id * PageSize.operationPages + index

@@ -76,6 +76,7 @@ extension MemoryEngine {
             op.pointee.progress += 1
         }
         if op.pointee.mode == .replace, !op.pointee.isProtected { return seal(id) }
+        if op.pointee.kind != .stateWrite, !keptContent(id) { return }
         if op.pointee.mode == .compare, !compares(id) { return }
         let count = op.pointee.pageCount
         seal(id)
