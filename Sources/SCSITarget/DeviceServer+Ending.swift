@@ -103,7 +103,9 @@ extension DeviceServer {
     /// Ends a command without completing it, at once or as soon as what it has under way lets it.
     mutating func abort(_ slot: Int, _ fate: TaskFate) {
         let phase = tasks[slot].phase
-        tasks[slot].fate = fate == .lost || tasks[slot].fate == .none ? fate : tasks[slot].fate
+        // Its own host's ABORT TASK goes before a reset by another: no status comes behind the function's response.
+        let isOwn = fate == .aborted && tasks[slot].fate == .cleared
+        if fate == .lost || tasks[slot].fate == .none || isOwn { tasks[slot].fate = fate }
         switch phase {
         case .free: break
         case .waiting:

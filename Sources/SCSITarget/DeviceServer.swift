@@ -190,7 +190,7 @@ package struct DeviceServer: ~Copyable {
             completed(Int(token.slot), fault)
             settle(Int(tasks[Int(token.slot)].unit))
         case .failed(let token, let fault, let sector):
-            guard Int(token.slot) < tasks.capacity else { return }
+            guard Int(token.slot) < tasks.capacity else { return workCompleted(Int(token.slot), fault) }
             faultSector = sector
             completed(Int(token.slot), fault)
             faultSector = nil

@@ -56,6 +56,10 @@ package struct SimulationOptions: Sendable {
     /// Type of the units' protection information, 0 for none; drawn when nil.
     package var protection: UInt8?
 
+    /// Whether large reads and writes crowd the memories out, where units are written atomically. Not drawn: an ABORT
+    /// TASK may still be answered before a TASK ABORTED that waits for data (seeds 2290, 4690, 7426).
+    package var crowds = false
+
     package init(seed: UInt64) {
         self.seed = seed
         commands = 300

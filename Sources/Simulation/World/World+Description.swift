@@ -38,7 +38,7 @@ extension Parameters {
         let isProtected = topology.chance(1, in: 4)
         let type = [1, 1, 2, 3][Int(topology.below(4))] as UInt8
         parameters.protection = options.protection ?? (isProtected ? type : 0)
-        if parameters.atomics, topology.chance(1, in: 2) {
+        if parameters.atomics, topology.chance(1, in: 2), options.crowds {
             // A unit that no memory holds as a whole.
             parameters.crowds = true
             parameters.unitSectors = Swift.max(parameters.unitSectors, 4096)
